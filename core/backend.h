@@ -1,0 +1,86 @@
+// A capture method. A Backend that exists is capturing; destroying it detaches everything it attached.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/capability.h"
+#include "core/event.h"
+
+namespace tracer {
+
+struct BackendCounters {
+  std::uint64_t produced = 0;       // events that the capture side made
+  std::uint64_t delivered = 0;      // of those, handed to the EventHandler
+  std::uint64_t lost_ring_full = 0; // of those, refused by the buffer between kernel and tracer
+  std::uint64_t lost_user = 0;      // of those, dropped after the buffer (malformed, over a limit)
+  std::uint64_t lost_bytes = 0;     // stream bytes in the lost events, where the capture side could count them
+  std::uint64_t self_events = 0;    // the tracer's own, left out on purpose
+  std::uint64_t flows_untracked = 0;// sockets that a full table in the kernel left out
+  std::uint64_t missed_runs = 0;    // runs of an attached program that the kernel skipped
+  bool missed_runs_measured = false;// false: this kernel does not say; then missed_runs means nothing
+};
+
+enum class Drained : std::uint8_t {
+  idle,   // nothing more to read now
+  more,   // the budget ended first
+  ended,  // a file is finished: there will never be more
+};
+
+// How much of one direction of one flow the core wants. See DESIGN "Verdicts".
+struct StreamVerdict {
+  enum class Mode : std::uint8_t {
+    normal,  // the first `per_call_max` bytes of every call
+    whole,   // every byte
+    sizes,   // no bytes, but one event per call with its time and size
+    quiet,   // no events; the kernel goes on counting
+  };
+  Mode mode = Mode::normal;
+  std::uint64_t skip_until = 0;  // bytes before this offset are not wanted
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  // Readable when drain() has urgent work. The owner also calls drain() on a timer; see poll_interval_ms in the options.
+  [[nodiscard]] virtual int fd() const = 0;
+  // Hands at most `budget` events to `handler`. Never blocks.
+  [[nodiscard]] virtual Result<Drained> drain(EventHandler& handler, std::size_t budget) = 0;
+  // A hint from the core; a late or ignored one costs copies, never correctness.
+  virtual void set_verdict(FlowId flow, Direction direction, StreamVerdict verdict) = 0;
+  [[nodiscard]] virtual BackendCounters counters() const = 0;
+};
+
+// What really happened at opening, per program or probe: "loaded" is not "attached" and "attached" is not "captured".
+struct AttachOutcome {
+  std::string what;
+  bool attached = false;
+  std::string reason;  // why not; for a refused BPF program the verifier's last lines
+};
+
+struct OpenedBackend {
+  std::unique_ptr<Backend> backend;
+  BackendKind kind{};
+  Mechanism mechanism{};
+  ClockDomain clock = ClockDomain::monotonic;
+  std::vector<AttachOutcome> outcomes;
+  bool ordered = true;                    // events come in the order of their causes; else a ReorderWindow is needed
+  bool self_test_seen = false;            // an own event went through the whole path
+  std::vector<std::string_view> missing;  // record fields that this mechanism can never fill here
+};
+
+// One way to get one facet, known before anything is opened.
+struct MechanismEntry {
+  BackendKind backend{};
+  Mechanism mechanism{};
+  std::span<const Capability> needs;
+  std::span<const std::string_view> missing;  // record fields it can never fill
+};
+
+}  // namespace tracer

@@ -1,0 +1,158 @@
+// The one language between backends and core: what a capture method saw, in its own clock, with sizes but no meaning.
+//
+// Nothing here knows a protocol, a kernel or an output. Everything borrowed (Bytes, string_view) is valid until the
+// handler that was given the event returns.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <variant>
+
+#include "core/base/bytes.h"
+
+namespace tracer {
+
+// Nanoseconds in the clock domain that the backend declared. The pipeline's Timeline maps them to wall time.
+struct EventTime {
+  std::uint64_t ns = 0;
+  auto operator<=>(const EventTime&) const = default;
+};
+
+enum class ClockDomain : std::uint8_t { monotonic, realtime, file };
+
+// A process (thread group) and one of its threads, numbered as in the initial pid namespace.
+struct ProcessRef {
+  std::uint32_t tgid = 0;
+  std::uint32_t tid = 0;
+  auto operator<=>(const ProcessRef&) const = default;
+};
+
+// One observed end of one connection: a socket *generation*, so that a reused socket, port or descriptor is a new flow.
+// Unique for the whole run; given out by the backend.
+struct FlowId {
+  std::uint64_t value = 0;
+  auto operator<=>(const FlowId&) const = default;
+};
+
+// IPv4 addresses are held v4-mapped (::ffff:a.b.c.d), so one connection has one spelling on a dual-stack box.
+struct Endpoint {
+  std::array<std::uint8_t, 16> address{};
+  std::uint16_t port = 0;
+  auto operator<=>(const Endpoint&) const = default;
+};
+
+// Seen from the process that holds the socket.
+enum class Direction : std::uint8_t { tx, rx };
+enum class Layer : std::uint8_t { socket, tls_plaintext };
+enum class Role : std::uint8_t { unknown, client, server };
+
+// Why bytes that were moved are not in the event. A closed list: docs/records.md explains each to users.
+enum class GapCause : std::uint8_t {
+  none,            // there is no gap
+  verdict_skip,    // the core said that it does not need them
+  filter,          // a user's filter kept them in the kernel
+  snap_length,     // beyond the bytes kept of one call or packet
+  ring_full,       // the buffer between kernel and tracer had no room
+  fault,           // the kernel could not read the user's memory
+  zero_copy,       // sendfile, splice and the like: never in user memory
+  before_attach,   // moved before the tracer watched
+  unresolved_fd,   // moved while it was unknown which socket the descriptor is
+  concurrent,      // two calls raced on one direction of one socket; their order is not known
+  backend_switch,  // moved while one backend handed over to the next
+};
+inline constexpr std::size_t gap_cause_count = 11;
+[[nodiscard]] std::string_view to_string(GapCause cause);
+
+// How FlowData::offset is made. `sequence`: the TCP sequence number extended to 64 bits (low 32 bits are the number on
+// the wire, so both ends of a connection count in the same space). `counter`: bytes since the flow was first seen.
+enum class OffsetSource : std::uint8_t { sequence, counter };
+
+struct FlowOpened {
+  FlowId flow;
+  std::optional<Endpoint> local, remote;
+  Role role = Role::unknown;
+  std::uint64_t network_namespace = 0;  // inode of the namespace; 0: not known
+  bool preexisting = false;             // was open before the backend watched
+  OffsetSource offset_source = OffsetSource::counter;
+  // Offset of the next byte in each direction, where known: bytes before it are not this run's.
+  std::optional<std::uint64_t> tx_offset, rx_offset;
+};
+
+// Learned later. Only what is set here changes.
+struct FlowUpdated {
+  FlowId flow;
+  std::optional<Endpoint> local, remote;
+  Role role = Role::unknown;
+  // A process that moves bytes of this flow (or accepted it), with what the kernel said of it at that moment: the process
+  // may be gone before anybody can read /proc. Empty comm, absent uid: not said.
+  std::optional<ProcessRef> owner;
+  std::string_view owner_comm;  // of the thread-group leader
+  std::optional<std::uint32_t> owner_uid;
+  std::uint64_t network_namespace = 0;
+};
+
+// One direction of the flow is finished (FIN sent or received); the other may go on. Bytes before `end` may still be on
+// their way to the handler (received but not read yet).
+struct StreamEnded {
+  FlowId flow;
+  Direction direction = Direction::tx;
+  std::optional<std::uint64_t> end;  // offset one past the last byte
+};
+
+// `moved` bytes went through the socket at `offset`; the first bytes.size() of them are here. The rest is a gap.
+struct FlowData {
+  FlowId flow;
+  Layer layer = Layer::socket;
+  Direction direction = Direction::tx;
+  std::uint64_t offset = 0;
+  std::uint64_t moved = 0;
+  Bytes bytes;                            // bytes.size() <= moved
+  GapCause rest = GapCause::none;         // why moved > bytes.size()
+};
+
+struct FlowClosed {
+  FlowId flow;
+  // The kernel's own count of payload bytes that the process moved since the flow was first seen by the backend: the
+  // witness of the ledger. Absent: unwitnessed.
+  std::optional<std::uint64_t> kernel_tx_bytes, kernel_rx_bytes;
+  // Offset one past the last byte that went through each direction, where the kernel says it.
+  std::optional<std::uint64_t> tx_end, rx_end;
+};
+
+struct ProcessStarted {  // exec
+  std::string_view executable;  // as given to exec; may be empty
+  std::string_view comm;
+};
+struct ProcessForked {
+  std::uint32_t child_tgid = 0;
+};
+struct ProcessExited {
+  std::optional<int> exit_code;
+};
+
+// Events that the backend could not deliver and cannot attribute to a flow.
+struct Lost {
+  std::uint64_t events = 0;
+  GapCause cause = GapCause::ring_full;
+};
+
+struct Event {
+  EventTime at;  // TX: when the call entered the kernel; RX: when it returned
+  ProcessRef who;
+  std::variant<FlowData, FlowOpened, FlowUpdated, StreamEnded, FlowClosed, ProcessStarted, ProcessForked, ProcessExited,
+               Lost>
+      body;
+};
+
+class EventHandler {
+ public:
+  virtual void on_event(const Event& event) = 0;
+
+ protected:
+  ~EventHandler() = default;  // never owned through this interface
+};
+
+}  // namespace tracer

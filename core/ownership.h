@@ -1,0 +1,62 @@
+// Who owns a socket, asked of the operating system. Implemented by backends/procfs; used by backends that see
+// descriptors or packets but not processes. Every answer may be stale by the time it is used.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/event.h"
+
+namespace tracer {
+
+struct ProcessFacts {
+  std::uint32_t tgid = 0;          // in the initial pid namespace
+  std::optional<std::uint32_t> local_pid;  // in the tracer's own pid namespace; absent: not visible there
+  std::optional<std::uint32_t> uid;
+  std::string comm;                // of the thread-group leader
+  std::string executable;          // target of /proc/PID/exe; empty: not readable
+  std::string container_id;        // empty: none found
+  std::uint64_t start_ticks = 0;   // field 22 of /proc/PID/stat; with the pid a unique identity
+};
+
+enum class TcpState : std::uint8_t {
+  established = 1, syn_sent, syn_recv, fin_wait1, fin_wait2, time_wait, close, close_wait, last_ack, listen, closing
+};
+
+struct SocketFacts {
+  std::uint64_t inode = 0;
+  std::optional<Endpoint> local, remote;
+  TcpState state{};
+  std::uint64_t network_namespace = 0;
+  std::uint64_t cookie = 0;        // 0: the kernel did not say
+};
+
+enum class FdKind : std::uint8_t {
+  gone,        // no such descriptor (any more)
+  not_tcp,     // a file, a pipe, another kind of socket
+  tcp,
+  unreadable,  // no permission to look
+};
+
+struct FdAnswer {
+  FdKind kind = FdKind::gone;
+  SocketFacts socket;  // for FdKind::tcp; the addresses may be absent
+};
+
+class Ownership {
+ public:
+  virtual ~Ownership() = default;
+  // nullopt: the process is gone or not visible.
+  [[nodiscard]] virtual std::optional<ProcessFacts> process(std::uint32_t tgid) = 0;
+  [[nodiscard]] virtual std::vector<ProcessFacts> all_processes() = 0;
+  [[nodiscard]] virtual FdAnswer descriptor(std::uint32_t tgid, int fd) = 0;
+  // Inode of the process's network namespace; 0: the process is gone or not visible.
+  [[nodiscard]] virtual std::uint64_t network_namespace(std::uint32_t tgid) = 0;
+  // Descriptors that are TCP sockets, of every visible process: (tgid, fd, socket).
+  struct OwnedSocket { std::uint32_t tgid = 0; int fd = -1; SocketFacts socket; };
+  [[nodiscard]] virtual std::vector<OwnedSocket> all_tcp_descriptors() = 0;
+};
+
+}  // namespace tracer
