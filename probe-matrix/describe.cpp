@@ -1,0 +1,69 @@
+// The plan in words for a person.
+#include <algorithm>
+
+#include "probe-matrix/planner.h"
+
+namespace tracer {
+namespace {
+
+std::string choice_name(BackendKind backend, const std::optional<Mechanism>& mechanism) {
+  std::string name(to_string(backend));
+  if (mechanism) name += "/" + std::string(to_string(*mechanism));
+  return name;
+}
+
+// "a/x, a/y: reason; b/z: other reason", without what the user left out himself. Where nothing is left, only what could
+// have been different on another machine, if there is any.
+std::string rejections(const FacetPlan& plan) {
+  const bool steps_only = !plan.backend && std::ranges::any_of(plan.rejected, is_step_down);
+  std::string text;
+  std::string_view last;
+  bool open = false;
+  for (const RejectedChoice& rejected : plan.rejected) {
+    if (rejected.reason == reason_other_backend || rejected.reason == reason_other_mechanism) continue;
+    if (steps_only && !is_step_down(rejected)) continue;
+    if (open && rejected.reason != last) text += ": " + std::string(last) + "; ";
+    if (open && rejected.reason == last) text += ", ";
+    text += choice_name(rejected.backend, rejected.mechanism);
+    last = rejected.reason;
+    open = true;
+  }
+  if (open) text += ": " + std::string(last);
+  return text;
+}
+
+// What would make the best alternative that exists possible.
+std::string_view suggestion(Facet facet, const CapabilityReport& report) {
+  for (const Rung& rung : rungs(facet)) {
+    if (!rung.never.empty()) continue;
+    for (const Capability need : rung.entry.needs) {
+      const Answer* answer = report.find(need);
+      if (answer != nullptr && answer->verdict != Verdict::supported && !answer->fix.empty()) return answer->fix;
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string describe(const FacetPlan& plan, const CapabilityReport& report) {
+  std::string text(to_string(plan.facet));
+  text += ": ";
+  text += plan.backend ? choice_name(*plan.backend, plan.mechanism) : "not visible";
+  if (const std::string why = rejections(plan); !why.empty()) text += " (" + why + ")";
+  if (plan.backend) return text;
+  if (const std::string_view fix = suggestion(plan.facet, report); !fix.empty()) text += ": " + std::string(fix);
+  return text;
+}
+
+std::string describe(const Plan& plan, const CapabilityReport& report) {
+  std::string text;
+  for (const FacetPlan& facet : plan.facets) {
+    if (!facet.backend && facet.rejected.empty()) continue;
+    if (!text.empty()) text += '\n';
+    text += describe(facet, report);
+  }
+  return text;
+}
+
+}  // namespace tracer

@@ -1,0 +1,209 @@
+#include "probe-matrix/planner.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "probe-matrix/report.h"
+
+namespace tracer {
+namespace {
+
+constexpr std::array fentry_needs{Capability::bpf_syscall, Capability::btf, Capability::fentry};
+constexpr std::array kprobe_needs{Capability::bpf_syscall, Capability::perf_event_open, Capability::kprobe};
+constexpr std::array tp_btf_needs{Capability::bpf_syscall, Capability::btf, Capability::tp_btf,
+                                  Capability::bpf_probe_read_kernel};
+constexpr std::array syscall_tp_needs{Capability::bpf_syscall, Capability::perf_event_open, Capability::tracefs,
+                                      Capability::syscall_tp};
+constexpr std::array af_packet_needs{Capability::packet_socket};
+constexpr std::array sock_diag_needs{Capability::sock_diag};
+constexpr std::array<Capability, 0> no_needs{};
+
+// Reviewed by hand, as is the golden copy in tests/unit/plan. Order is preference.
+constexpr std::array http_rungs{
+    Rung{{BackendKind::ebpf, Mechanism::fentry, fentry_needs, {}}, reason_not_built},
+    Rung{{BackendKind::ebpf, Mechanism::kprobe, kprobe_needs, {}}, reason_not_built},
+    Rung{{BackendKind::tracepoint, Mechanism::tp_btf, tp_btf_needs, {}}, {}},
+    Rung{{BackendKind::tracepoint, Mechanism::syscall_tp, syscall_tp_needs, {}}, {}},
+    Rung{{BackendKind::pcap, Mechanism::af_packet, af_packet_needs, {}}, reason_not_built},
+    Rung{{BackendKind::procfs, Mechanism::sock_diag, sock_diag_needs, {}}, reason_no_payload},
+};
+constexpr std::array tls_rungs{
+    Rung{{BackendKind::ebpf, Mechanism::fentry, fentry_needs, {}}, reason_not_built},
+    Rung{{BackendKind::ebpf, Mechanism::kprobe, kprobe_needs, {}}, reason_not_built},
+    Rung{{BackendKind::tracepoint, Mechanism::tp_btf, tp_btf_needs, {}}, reason_not_built},
+    Rung{{BackendKind::tracepoint, Mechanism::syscall_tp, syscall_tp_needs, {}}, reason_not_built},
+    Rung{{BackendKind::pcap, Mechanism::af_packet, af_packet_needs, {}}, reason_not_built},
+    Rung{{BackendKind::procfs, Mechanism::sock_diag, sock_diag_needs, {}}, reason_no_payload},
+};
+constexpr std::array library_call_rungs{
+    Rung{{BackendKind::ebpf, Mechanism::uprobe, no_needs, {}}, reason_not_built},
+};
+constexpr std::array process_rungs{
+    Rung{{BackendKind::tracepoint, Mechanism::tp_btf, tp_btf_needs, {}}, reason_not_built},
+    Rung{{BackendKind::tracepoint, Mechanism::syscall_tp, syscall_tp_needs, {}}, reason_not_built},
+    Rung{{BackendKind::procfs, Mechanism::proc_events, no_needs, {}}, reason_not_built},
+    Rung{{BackendKind::procfs, Mechanism::poll, no_needs, {}}, reason_not_built},
+};
+constexpr std::array file_rungs{
+    Rung{{BackendKind::tracepoint, Mechanism::tp_btf, tp_btf_needs, {}}, reason_not_built},
+    Rung{{BackendKind::tracepoint, Mechanism::syscall_tp, syscall_tp_needs, {}}, reason_not_built},
+    Rung{{BackendKind::procfs, Mechanism::fanotify, no_needs, {}}, reason_not_built},
+    Rung{{BackendKind::procfs, Mechanism::poll, no_needs, {}}, reason_not_built},
+};
+constexpr std::array library_rungs{
+    Rung{{BackendKind::tracepoint, Mechanism::tp_btf, tp_btf_needs, {}}, reason_not_built},
+    Rung{{BackendKind::tracepoint, Mechanism::syscall_tp, syscall_tp_needs, {}}, reason_not_built},
+    Rung{{BackendKind::procfs, Mechanism::poll, no_needs, {}}, reason_not_built},
+};
+constexpr std::array connection_rungs{
+    Rung{{BackendKind::ebpf, Mechanism::fentry, fentry_needs, {}}, reason_not_built},
+    Rung{{BackendKind::ebpf, Mechanism::kprobe, kprobe_needs, {}}, reason_not_built},
+    Rung{{BackendKind::tracepoint, Mechanism::tp_btf, tp_btf_needs, {}}, {}},
+    Rung{{BackendKind::tracepoint, Mechanism::syscall_tp, syscall_tp_needs, {}}, {}},
+    Rung{{BackendKind::pcap, Mechanism::af_packet, af_packet_needs, {}}, reason_not_built},
+    Rung{{BackendKind::procfs, Mechanism::sock_diag, sock_diag_needs, {}}, reason_not_built},
+};
+
+constexpr std::array every_backend{BackendKind::ebpf, BackendKind::tracepoint, BackendKind::pcap, BackendKind::procfs};
+
+// std::ranges::contains, which g++ 12 does not have.
+template <typename Range, typename T>
+bool has(const Range& range, const T& value) {
+  return std::ranges::find(range, value) != std::ranges::end(range);
+}
+
+// Why the machine does not allow this alternative; empty where it does.
+std::string obstacle(const CapabilityReport& report, const MechanismEntry& entry) {
+  for (const Capability need : entry.needs) {
+    const Answer* answer = report.find(need);
+    if (answer == nullptr) return std::string(to_string(need)) + " was not probed";
+    if (answer->verdict == Verdict::supported) continue;
+    return answer->reason.empty() ? std::string(to_string(need)) + " is " + std::string(to_string(answer->verdict))
+                                  : answer->reason;
+  }
+  return {};
+}
+
+const FailedChoice* failure_of(const PlanRequest& request, Facet facet, const MechanismEntry& entry) {
+  for (const FailedChoice& failed : request.failed)
+    if (failed.facet == facet && failed.backend == entry.backend && failed.mechanism == entry.mechanism) return &failed;
+  return nullptr;
+}
+
+// Empty: this is the one.
+std::string rejection(const CapabilityReport& report, const PlanRequest& request, Facet facet, const Rung& rung) {
+  if (!rung.never.empty()) return std::string(rung.never);
+  if (request.mechanism && *request.mechanism != rung.entry.mechanism) return std::string(reason_other_mechanism);
+  if (const FailedChoice* failed = failure_of(request, facet, rung.entry)) return failed->reason;
+  return obstacle(report, rung.entry);
+}
+
+bool asked_for(const PlanRequest& request, Facet facet) { return request.facets.empty() || has(request.facets, facet); }
+
+FacetPlan plan_facet(const CapabilityReport& report, const PlanRequest& request, Facet facet) {
+  FacetPlan plan{.facet = facet, .backend = {}, .mechanism = {}, .missing = {}, .rejected = {}};
+  const std::span<const BackendKind> allowed = request.backends.empty()
+                                                   ? std::span<const BackendKind>(every_backend)
+                                                   : std::span<const BackendKind>(request.backends);
+  for (const BackendKind backend : allowed) {
+    for (const Rung& rung : rungs(facet)) {
+      if (rung.entry.backend != backend || plan.backend) continue;
+      std::string reason = rejection(report, request, facet, rung);
+      if (!reason.empty()) {
+        plan.rejected.push_back({backend, rung.entry.mechanism, std::move(reason)});
+        continue;
+      }
+      plan.backend = backend;
+      plan.mechanism = rung.entry.mechanism;
+      plan.missing.assign(rung.entry.missing.begin(), rung.entry.missing.end());
+    }
+  }
+  for (const Rung& rung : rungs(facet))
+    if (!has(allowed, rung.entry.backend))
+      plan.rejected.push_back({rung.entry.backend, rung.entry.mechanism, std::string(reason_other_backend)});
+  return plan;
+}
+
+Error unmet_error(const FacetPlan& plan, const CapabilityReport& report, std::string_view option) {
+  const bool privileges = std::ranges::any_of(
+      plan.rejected, [](const RejectedChoice& rejected) { return rejected.reason.starts_with(not_permitted_prefix); });
+  return Error{privileges ? Errc::not_permitted : Errc::not_supported,
+               0,
+               std::string(option) + " is not met: " + describe(plan, report),
+               {}};
+}
+
+}  // namespace
+
+bool is_step_down(const RejectedChoice& rejected) {
+  return rejected.reason != reason_not_built && rejected.reason != reason_no_payload &&
+         rejected.reason != reason_other_backend && rejected.reason != reason_other_mechanism;
+}
+
+std::span<const Rung> rungs(Facet facet) {
+  switch (facet) {
+    case Facet::http:
+      return http_rungs;
+    case Facet::tls:
+      return tls_rungs;
+    case Facet::https:
+    case Facet::crypto_api:
+      return library_call_rungs;
+    case Facet::process:
+      return process_rungs;
+    case Facet::file:
+      return file_rungs;
+    case Facet::library:
+      return library_rungs;
+    case Facet::connection:
+      return connection_rungs;
+  }
+  return {};
+}
+
+Plan make_plan(const CapabilityReport& report, const PlanRequest& request) {
+  Plan plan;
+  for (std::size_t index = 0; index < facet_count; ++index) {
+    const auto facet = static_cast<Facet>(index);
+    if (asked_for(request, facet)) {
+      plan.facets.push_back(plan_facet(report, request, facet));
+    } else {
+      plan.facets.push_back({.facet = facet, .backend = {}, .mechanism = {}, .missing = {}, .rejected = {}});
+    }
+  }
+  return plan;
+}
+
+Plan replan(const CapabilityReport& report, PlanRequest& request, FailedChoice failed) {
+  request.failed.push_back(std::move(failed));
+  return make_plan(report, request);
+}
+
+std::optional<Error> unmet(const Plan& plan, const PlanRequest& request, const CapabilityReport& report) {
+  for (const Requirement& required : request.require) {
+    const auto found = std::ranges::find(plan.facets, required.facet, &FacetPlan::facet);
+    const bool met =
+        found != plan.facets.end() && found->backend && (!required.backend || found->backend == required.backend);
+    if (met) continue;
+    const FacetPlan none{.facet = required.facet, .backend = {}, .mechanism = {}, .missing = {}, .rejected = {}};
+    return unmet_error(found != plan.facets.end() ? *found : none, report,
+                       "--require " + std::string(to_string(required.facet)) +
+                           (required.backend ? "=" + std::string(to_string(*required.backend)) : ""));
+  }
+  bool anything = false;
+  for (const FacetPlan& facet : plan.facets) {
+    anything = anything || facet.backend.has_value();
+    if (request.strict && asked_for(request, facet.facet) && std::ranges::any_of(facet.rejected, is_step_down))
+      return unmet_error(facet, report, "--strict");
+  }
+  if (anything) return std::nullopt;
+  const auto first =
+      std::ranges::find_if(plan.facets, [&](const FacetPlan& facet) { return asked_for(request, facet.facet); });
+  if (first == plan.facets.end()) return Error{Errc::invalid_argument, 0, "nothing was asked for", {}};
+  return unmet_error(
+      *first, report,
+      request.backends.empty() && !request.mechanism ? "--auto" : "the choice of --backend and --mechanism");
+}
+
+}  // namespace tracer

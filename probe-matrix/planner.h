@@ -1,0 +1,69 @@
+// Chooses, per facet, the best way to capture that this machine allows. Pure: report + request → plan.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/backend.h"
+#include "core/capability.h"
+#include "core/records/trace_records.h"
+
+namespace tracer {
+
+// One alternative of a facet, best first.
+struct Rung {
+  MechanismEntry entry;
+  std::string_view never;  // why it can never be chosen in this version; empty where it can
+};
+[[nodiscard]] std::span<const Rung> rungs(Facet facet);
+
+// A choice that turned out not to work when it was opened, or stopped working.
+struct FailedChoice {
+  Facet facet{};
+  BackendKind backend{};
+  Mechanism mechanism{};
+  std::string reason;
+};
+
+struct Requirement {
+  Facet facet{};
+  std::optional<BackendKind> backend;
+};
+
+struct PlanRequest {
+  std::vector<Facet> facets;           // empty: all
+  std::vector<BackendKind> backends;   // allowed, in order of preference; empty: all, in their own order
+  std::optional<Mechanism> mechanism;  // no other
+  bool strict = false;                 // no falling back
+  std::vector<Requirement> require;
+  std::vector<FailedChoice> failed;  // tried, and not to be tried again
+};
+
+// Always a plan; whether it is good enough is unmet()'s to say. A facet that was not asked for has neither choice nor
+// rejections.
+[[nodiscard]] Plan make_plan(const CapabilityReport& report, const PlanRequest& request);
+
+// Notes that a choice failed and plans without it.
+[[nodiscard]] Plan replan(const CapabilityReport& report, PlanRequest& request, FailedChoice failed);
+
+// What --backend, --mechanism, --strict or --require ask for and the plan does not give, or that nothing at all is
+// left: Errc::not_permitted if privileges could change it, else Errc::not_supported.
+[[nodiscard]] std::optional<Error> unmet(const Plan& plan, const PlanRequest& request, const CapabilityReport& report);
+
+// One line per facet that was asked for: "http: tracepoint/tp_btf (ebpf/fentry, ebpf/kprobe: not built into this
+// version)", or "http: not visible (tracepoint/tp_btf: not permitted: …): sudo tracer".
+[[nodiscard]] std::string describe(const FacetPlan& plan, const CapabilityReport& report);
+[[nodiscard]] std::string describe(const Plan& plan, const CapabilityReport& report);
+
+// The reasons of rejections that do not come from the machine.
+inline constexpr std::string_view reason_not_built = "not built into this version";
+inline constexpr std::string_view reason_no_payload = "the socket table carries no payload";
+inline constexpr std::string_view reason_other_backend = "left out by --backend";
+inline constexpr std::string_view reason_other_mechanism = "left out by --mechanism";
+// Whether this machine, or a failure on it, is the reason: not the user, and not this version of the tracer.
+[[nodiscard]] bool is_step_down(const RejectedChoice& rejected);
+
+}  // namespace tracer

@@ -1,0 +1,29 @@
+// Questions about a capability report that do not need the machine it came from.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "core/capability.h"
+
+namespace tracer {
+
+// How the reason of an answer begins when privileges or a policy, not the kernel's abilities, stand in the way. Such an
+// answer's verdict is `unknown`: with other privileges it might be yes.
+inline constexpr std::string_view not_permitted_prefix = "not permitted: ";
+[[nodiscard]] bool is_not_permitted(const Answer& answer);
+
+// Which part of the system a capability belongs to; groups the rows of `doctor`.
+[[nodiscard]] std::string_view family_of(Capability capability);
+
+// The report of a machine that has neither `capability` nor what cannot be had without it.
+[[nodiscard]] CapabilityReport without(CapabilityReport report, Capability capability);
+
+// The names that people type, back to values.
+[[nodiscard]] std::optional<Capability> capability_from_name(std::string_view name);
+[[nodiscard]] std::optional<Verdict> verdict_from_name(std::string_view name);
+[[nodiscard]] std::optional<Facet> facet_from_name(std::string_view name);
+[[nodiscard]] std::optional<BackendKind> backend_from_name(std::string_view name);
+[[nodiscard]] std::optional<Mechanism> mechanism_from_name(std::string_view name);
+
+}  // namespace tracer

@@ -1,0 +1,108 @@
+#include "probe-matrix/btf_ids.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstring>
+#include <string>
+#include <vector>
+
+namespace tracer {
+namespace {
+
+// Builds images type by type.
+class Image {
+ public:
+  std::uint32_t name(std::string_view text) {
+    const auto offset = static_cast<std::uint32_t>(strings_.size());
+    strings_ += text;
+    strings_ += '\0';
+    return offset;
+  }
+  void type(std::uint32_t kind, std::uint32_t name_offset, std::uint32_t members = 0, std::size_t tail_bytes = 0) {
+    words({name_offset, (kind << 24) | members, 0});
+    types_.append(tail_bytes, '\x5a');
+  }
+  [[nodiscard]] std::string build() const {
+    std::string image("\x9f\xeb\x01\x00", 4);
+    const std::array<std::uint32_t, 5> rest{24, 0, static_cast<std::uint32_t>(types_.size()),
+                                            static_cast<std::uint32_t>(types_.size()),
+                                            static_cast<std::uint32_t>(strings_.size())};
+    image.append(reinterpret_cast<const char*>(rest.data()), sizeof rest);
+    return image + types_ + strings_;
+  }
+
+ private:
+  void words(std::array<std::uint32_t, 3> values) {
+    types_.append(reinterpret_cast<const char*>(values.data()), sizeof values);
+  }
+  std::string types_;
+  std::string strings_ = std::string(1, '\0');
+};
+
+// One of every kind, with the tail that the format gives it, then the two that are looked for.
+Image every_kind() {
+  Image image;
+  const std::uint32_t noise = image.name("noise");
+  const std::array<std::array<std::uint32_t, 3>, 17> kinds{{{1, 0, 4},
+                                                            {2, 0, 0},
+                                                            {3, 0, 12},
+                                                            {4, 3, 36},
+                                                            {5, 2, 24},
+                                                            {6, 3, 24},
+                                                            {7, 0, 0},
+                                                            {9, 0, 0},
+                                                            {10, 0, 0},
+                                                            {11, 0, 0},
+                                                            {13, 2, 16},
+                                                            {14, 0, 4},
+                                                            {15, 2, 24},
+                                                            {16, 0, 0},
+                                                            {17, 0, 4},
+                                                            {18, 0, 0},
+                                                            {19, 2, 24}}};
+  for (const auto& [kind, members, tail] : kinds) image.type(kind, noise, members, tail);
+  image.type(12, image.name("target_function"));
+  image.type(8, image.name("target_type"));
+  return image;
+}
+
+TEST(BtfIds, FindsTypesBehindEveryKind) {
+  const std::string image = every_kind().build();
+  std::array wanted{BtfWanted{BtfKind::type_definition, "target_type"}, BtfWanted{BtfKind::function, "target_function"},
+                    BtfWanted{BtfKind::function, "target_type"}, BtfWanted{BtfKind::function, "target_func"}};
+  ASSERT_TRUE(find_btf_ids(as_bytes(image), wanted));
+  EXPECT_EQ(wanted[0].id, 19U);
+  EXPECT_EQ(wanted[1].id, 18U);
+  EXPECT_EQ(wanted[2].id, 0U) << "a name of another kind";
+  EXPECT_EQ(wanted[3].id, 0U) << "only the beginning of a name";
+}
+
+TEST(BtfIds, EveryTruncationIsRefusedOrHarmless) {
+  const std::string image = every_kind().build();
+  for (std::size_t size = 0; size < image.size(); ++size) {
+    std::array wanted{BtfWanted{BtfKind::function, "target_function"}};
+    const std::vector<std::byte> cut(as_bytes(image).begin(),
+                                     as_bytes(image).begin() + static_cast<std::ptrdiff_t>(size));
+    const Result<void> found = find_btf_ids(cut, wanted);
+    ASSERT_FALSE(found) << size;
+    EXPECT_EQ(found.error().code, Errc::malformed);
+  }
+}
+
+TEST(BtfIds, AKindFromTheFutureIsAnErrorThatNamesIt) {
+  Image image;
+  image.type(30, 0);
+  std::array wanted{BtfWanted{BtfKind::function, "x"}};
+  const Result<void> found = find_btf_ids(as_bytes(image.build()), wanted);
+  ASSERT_FALSE(found);
+  EXPECT_NE(found.error().context.find("kind 30"), std::string::npos);
+}
+
+TEST(BtfIds, SomethingElseEntirely) {
+  std::array wanted{BtfWanted{BtfKind::function, "x"}};
+  EXPECT_FALSE(find_btf_ids(as_bytes(std::string(64, 'x')), wanted));
+}
+
+}  // namespace
+}  // namespace tracer

@@ -1,0 +1,211 @@
+#include "probe-matrix/planner.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tests/unit/plan/reports.h"
+
+namespace tracer {
+namespace {
+
+using test::everything_supported;
+using test::hardened_machine;
+using test::unprivileged_machine;
+using test::with;
+
+const PlanRequest only_http{
+    .facets = {Facet::http}, .backends = {}, .mechanism = {}, .strict = false, .require = {}, .failed = {}};
+
+FacetPlan http_of(const Plan& plan) {
+  for (const FacetPlan& facet : plan.facets)
+    if (facet.facet == Facet::http) return facet;
+  ADD_FAILURE() << "http is not in the plan";
+  return {};
+}
+
+std::string reason_for(const FacetPlan& plan, Mechanism mechanism) {
+  for (const RejectedChoice& rejected : plan.rejected)
+    if (rejected.mechanism == mechanism) return rejected.reason;
+  return "(not rejected)";
+}
+
+TEST(Planner, TakesTypedTracepointsWhereTheyWork) {
+  const FacetPlan http = http_of(make_plan(hardened_machine(), only_http));
+  EXPECT_EQ(http.backend, BackendKind::tracepoint);
+  EXPECT_EQ(http.mechanism, Mechanism::tp_btf);
+  EXPECT_EQ(reason_for(http, Mechanism::fentry), reason_not_built);
+  EXPECT_EQ(reason_for(http, Mechanism::kprobe), reason_not_built);
+  EXPECT_EQ(http.rejected.size(), 2U) << "what comes after the choice is not rejected";
+}
+
+TEST(Planner, WithoutTypeInformationTakesTheFloor) {
+  const FacetPlan http = http_of(make_plan(without(hardened_machine(), Capability::btf), only_http));
+  EXPECT_EQ(http.backend, BackendKind::tracepoint);
+  EXPECT_EQ(http.mechanism, Mechanism::syscall_tp);
+  EXPECT_EQ(reason_for(http, Mechanism::tp_btf), "switched off by --without");
+}
+
+TEST(Planner, NothingLeftSaysWhyForEveryAlternative) {
+  const FacetPlan http = http_of(make_plan(unprivileged_machine(), only_http));
+  EXPECT_FALSE(http.backend);
+  EXPECT_FALSE(http.mechanism);
+  EXPECT_EQ(http.rejected.size(), rungs(Facet::http).size());
+  EXPECT_EQ(reason_for(http, Mechanism::tp_btf), "not permitted: needs CAP_BPF (or root)");
+  EXPECT_EQ(reason_for(http, Mechanism::sock_diag), reason_no_payload);
+}
+
+TEST(Planner, AnUnprobedCapabilityIsNotAYes) {
+  const FacetPlan http = http_of(make_plan(CapabilityReport{}, only_http));
+  EXPECT_FALSE(http.backend);
+  EXPECT_EQ(reason_for(http, Mechanism::tp_btf), "bpf_syscall was not probed");
+}
+
+TEST(Planner, NamesEveryFacetOnceInOrder) {
+  const Plan plan = make_plan(everything_supported(), only_http);
+  ASSERT_EQ(plan.facets.size(), facet_count);
+  for (std::size_t index = 0; index < facet_count; ++index) {
+    EXPECT_EQ(plan.facets[index].facet, static_cast<Facet>(index));
+    if (plan.facets[index].facet == Facet::http) continue;
+    EXPECT_FALSE(plan.facets[index].backend);
+    EXPECT_TRUE(plan.facets[index].rejected.empty()) << "nobody asked for it";
+  }
+}
+
+TEST(Planner, BackendListRestrictsAndSaysSo) {
+  PlanRequest request = only_http;
+  request.backends = {BackendKind::pcap, BackendKind::procfs};
+  const Plan plan = make_plan(everything_supported(), request);
+  EXPECT_FALSE(http_of(plan).backend);
+  EXPECT_EQ(reason_for(http_of(plan), Mechanism::tp_btf), reason_other_backend);
+  EXPECT_EQ(reason_for(http_of(plan), Mechanism::af_packet), reason_not_built);
+  const std::optional<Error> error = unmet(plan, request, everything_supported());
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->code, Errc::not_supported);
+}
+
+TEST(Planner, MechanismRestricts) {
+  PlanRequest request = only_http;
+  request.mechanism = Mechanism::syscall_tp;
+  const Plan plan = make_plan(everything_supported(), request);
+  EXPECT_EQ(http_of(plan).mechanism, Mechanism::syscall_tp);
+  EXPECT_EQ(reason_for(http_of(plan), Mechanism::tp_btf), reason_other_mechanism);
+  request.strict = true;
+  EXPECT_FALSE(unmet(plan, request, everything_supported())) << "what the user left out is not a step down";
+}
+
+TEST(Planner, ReplanGoesDownOneRungAtATimeAndRemembers) {
+  PlanRequest request = only_http;
+  const CapabilityReport report = everything_supported();
+  ASSERT_EQ(http_of(make_plan(report, request)).mechanism, Mechanism::tp_btf);
+
+  const Plan second =
+      replan(report, request, {Facet::http, BackendKind::tracepoint, Mechanism::tp_btf, "verifier: no"});
+  EXPECT_EQ(http_of(second).mechanism, Mechanism::syscall_tp);
+  EXPECT_EQ(reason_for(http_of(second), Mechanism::tp_btf), "verifier: no");
+
+  const Plan third = replan(report, request, {Facet::http, BackendKind::tracepoint, Mechanism::syscall_tp, "EMFILE"});
+  EXPECT_FALSE(http_of(third).backend);
+  EXPECT_EQ(reason_for(http_of(third), Mechanism::tp_btf), "verifier: no");
+  EXPECT_EQ(reason_for(http_of(third), Mechanism::syscall_tp), "EMFILE");
+}
+
+TEST(Planner, AFailureOfOneFacetLeavesTheOthersAlone) {
+  PlanRequest request;
+  const Plan plan = replan(everything_supported(), request,
+                           {Facet::http, BackendKind::tracepoint, Mechanism::tp_btf, "verifier: no"});
+  EXPECT_EQ(http_of(plan).mechanism, Mechanism::syscall_tp);
+  EXPECT_EQ(plan.facets[static_cast<std::size_t>(Facet::connection)].mechanism, Mechanism::tp_btf);
+}
+
+TEST(Planner, StrictRefusesAStepDown) {
+  PlanRequest request = only_http;
+  request.strict = true;
+  EXPECT_FALSE(unmet(make_plan(hardened_machine(), request), request, hardened_machine()));
+
+  const CapabilityReport lesser = without(hardened_machine(), Capability::btf);
+  const std::optional<Error> kernel = unmet(make_plan(lesser, request), request, lesser);
+  ASSERT_TRUE(kernel);
+  EXPECT_EQ(kernel->code, Errc::not_supported);
+  EXPECT_NE(kernel->context.find("--strict"), std::string::npos);
+
+  const CapabilityReport refused =
+      with(hardened_machine(), {Capability::tp_btf, Verdict::unknown, "not permitted: no", {}});
+  const std::optional<Error> privileges = unmet(make_plan(refused, request), request, refused);
+  ASSERT_TRUE(privileges);
+  EXPECT_EQ(privileges->code, Errc::not_permitted);
+}
+
+TEST(Planner, RequireNamesAFacetOrAFacetAndItsBackend) {
+  PlanRequest request = only_http;
+  request.require = {{Facet::http, std::nullopt}};
+  EXPECT_FALSE(unmet(make_plan(hardened_machine(), request), request, hardened_machine()));
+  request.require = {{Facet::http, BackendKind::ebpf}};
+  const std::optional<Error> error = unmet(make_plan(hardened_machine(), request), request, hardened_machine());
+  ASSERT_TRUE(error);
+  EXPECT_NE(error->context.find("--require http=ebpf"), std::string::npos) << error->context;
+}
+
+TEST(Planner, NothingAtAllLeftIsAnErrorThatTellsPrivilegesFromKernels) {
+  const std::optional<Error> user =
+      unmet(make_plan(unprivileged_machine(), only_http), only_http, unprivileged_machine());
+  ASSERT_TRUE(user);
+  EXPECT_EQ(user->code, Errc::not_permitted);
+  const CapabilityReport bare = without(everything_supported(), Capability::bpf_syscall);
+  const std::optional<Error> kernel = unmet(make_plan(bare, only_http), only_http, bare);
+  ASSERT_TRUE(kernel);
+  EXPECT_EQ(kernel->code, Errc::not_supported);
+}
+
+TEST(Describe, OneLinePerFacetThatWasAskedFor) {
+  EXPECT_EQ(describe(make_plan(hardened_machine(), only_http), hardened_machine()),
+            "http: tracepoint/tp_btf (ebpf/fentry, ebpf/kprobe: not built into this version)");
+  const CapabilityReport lesser =
+      with(hardened_machine(), {Capability::tp_btf, Verdict::unsupported, "no such program type", {}});
+  EXPECT_EQ(describe(make_plan(lesser, only_http), lesser),
+            "http: tracepoint/syscall_tp (ebpf/fentry, ebpf/kprobe: not built into this version; "
+            "tracepoint/tp_btf: no such program type)");
+}
+
+TEST(Describe, NotVisibleEndsOnWhatToDo) {
+  EXPECT_EQ(describe(make_plan(unprivileged_machine(), only_http), unprivileged_machine()),
+            "http: not visible (tracepoint/tp_btf, tracepoint/syscall_tp: not permitted: needs CAP_BPF (or root)): "
+            "sudo tracer");
+}
+
+// A reviewed table: a change here is a change of what users are promised.
+TEST(Rungs, GoldenTable) {
+  std::string table;
+  for (std::size_t index = 0; index < facet_count; ++index) {
+    const auto facet = static_cast<Facet>(index);
+    for (const Rung& rung : rungs(facet)) {
+      table += std::string(to_string(facet)) + " " + std::string(to_string(rung.entry.backend)) + "/" +
+               std::string(to_string(rung.entry.mechanism)) + " needs";
+      for (const Capability need : rung.entry.needs) table += " " + std::string(to_string(need));
+      for (const std::string_view field : rung.entry.missing) table += " missing " + std::string(field);
+      table += rung.never.empty() ? "\n" : " [" + std::string(rung.never) + "]\n";
+    }
+    if (facet == Facet::http) break;
+  }
+  EXPECT_EQ(table,
+            "http ebpf/fentry needs bpf_syscall btf fentry [not built into this version]\n"
+            "http ebpf/kprobe needs bpf_syscall perf_event_open kprobe [not built into this version]\n"
+            "http tracepoint/tp_btf needs bpf_syscall btf tp_btf bpf_probe_read_kernel\n"
+            "http tracepoint/syscall_tp needs bpf_syscall perf_event_open tracefs syscall_tp\n"
+            "http pcap/af_packet needs packet_socket [not built into this version]\n"
+            "http procfs/sock_diag needs sock_diag [the socket table carries no payload]\n");
+}
+
+TEST(Rungs, EveryFacetHasAtLeastOneAndNoneTwice) {
+  for (std::size_t index = 0; index < facet_count; ++index) {
+    const std::span<const Rung> list = rungs(static_cast<Facet>(index));
+    EXPECT_FALSE(list.empty());
+    for (std::size_t a = 0; a < list.size(); ++a)
+      for (std::size_t b = a + 1; b < list.size(); ++b)
+        EXPECT_FALSE(list[a].entry.backend == list[b].entry.backend &&
+                     list[a].entry.mechanism == list[b].entry.mechanism);
+  }
+}
+
+}  // namespace
+}  // namespace tracer

@@ -1,0 +1,252 @@
+// The probes against kernels that are not here.
+#include "probe-matrix/prober.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <linux/bpf.h>
+#include <linux/netlink.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include <cerrno>
+#include <cstring>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "probe-matrix/bpf_probes.h"
+#include "probe-matrix/report.h"
+
+namespace tracer {
+namespace {
+
+// A kernel of files and answers: a file that is not listed is not there, a call that is not listed succeeds.
+class FakeSystem final : public System {
+ public:
+  struct File {
+    std::string content;
+    int error = 0;
+  };
+  std::map<std::string, File> files;
+  std::map<std::string, File> links;
+  std::function<long(const bpf_attr&)> on_map_create, on_prog_load, on_raw_tracepoint_open;
+  std::map<long, long> results;  // by system call number
+  std::string reply;             // what recvfrom gives
+  int closed_slowly = 0;
+
+  Result<std::string> read_file(const std::string& path, std::size_t limit_bytes) override {
+    return look_up(files, path, limit_bytes);
+  }
+  Result<std::string> read_link(const std::string& path) override { return look_up(links, path, 4096); }
+
+  long call(long number, std::array<std::uintptr_t, 6> arguments) override {
+    if (number == SYS_bpf) {
+      const auto& attributes = *reinterpret_cast<const bpf_attr*>(arguments[1]);
+      if (arguments[0] == BPF_MAP_CREATE) return answer(on_map_create, attributes);
+      if (arguments[0] == BPF_PROG_LOAD) return answer(on_prog_load, attributes);
+      if (arguments[0] == BPF_RAW_TRACEPOINT_OPEN) return answer(on_raw_tracepoint_open, attributes);
+      ADD_FAILURE() << "a probe used bpf command " << arguments[0];
+    }
+    if (const auto found = results.find(number); found != results.end() && found->second < 0) return found->second;
+    if (number == SYS_ioctl || number == SYS_sendto) return 0;
+    if (number == SYS_recvfrom) {
+      const std::size_t size = std::min(reply.size(), static_cast<std::size_t>(arguments[2]));
+      std::memcpy(reinterpret_cast<void*>(arguments[1]), reply.data(), size);
+      return static_cast<long>(size);
+    }
+    return descriptor();
+  }
+  void close_slowly(UniqueFd) override { ++closed_slowly; }
+
+  void become_root() { files["/proc/self/status"] = {"Name:\tx\nCapEff:\t000001ffffffffff\n"}; }
+  void become_nobody() { files["/proc/self/status"] = {"Name:\tx\nCapEff:\t0000000000000000\n"}; }
+
+ private:
+  static long descriptor() { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); }
+  static long answer(const std::function<long(const bpf_attr&)>& rule, const bpf_attr& attributes) {
+    const long result = rule ? rule(attributes) : 0;
+    return result < 0 ? result : descriptor();
+  }
+  static Result<std::string> look_up(const std::map<std::string, File>& from, const std::string& path,
+                                     std::size_t limit) {
+    const auto found = from.find(path);
+    if (found == from.end()) return std::unexpected(os_failure(ENOENT, path));
+    if (found->second.error != 0) return std::unexpected(os_failure(found->second.error, path));
+    return found->second.content.substr(0, limit);
+  }
+};
+
+Answer ask(System& system, Capability capability) {
+  ProbeContext context(system);
+  for (const Probe& probe : probes())
+    if (probe.capability == capability) return probe.run(context);
+  ADD_FAILURE() << "no probe for " << to_string(capability);
+  return {};
+}
+
+std::int32_t helper_called_by(const bpf_attr& attributes) {
+  const auto* instructions = reinterpret_cast<const bpf_insn*>(attributes.insns);
+  for (std::uint32_t i = 0; i < attributes.insn_cnt; ++i)
+    if (instructions[i].code == (BPF_JMP | BPF_CALL)) return instructions[i].imm;
+  return 0;
+}
+
+std::string error_reply(std::int32_t code) {
+  nlmsghdr header{};
+  header.nlmsg_len = sizeof header + sizeof code;
+  header.nlmsg_type = NLMSG_ERROR;
+  std::string bytes(reinterpret_cast<const char*>(&header), sizeof header);
+  bytes.append(reinterpret_cast<const char*>(&code), sizeof code);
+  return bytes;
+}
+
+TEST(Probes, OneRowPerCapabilityInItsOrder) {
+  std::uint8_t expected = 0;
+  for (const Probe& probe : probes()) EXPECT_EQ(probe.capability, static_cast<Capability>(expected++));
+  EXPECT_TRUE(to_string(static_cast<Capability>(expected)).empty()) << "a capability without a probe";
+}
+
+TEST(Probes, PermissionIsNeverUnsupported) {
+  for (const long refusal : {-EPERM, -EACCES}) {
+    FakeSystem system;
+    system.become_nobody();
+    const auto refuse = [&](const bpf_attr&) { return refusal; };
+    system.on_map_create = system.on_prog_load = system.on_raw_tracepoint_open = refuse;
+    for (const long number : {SYS_perf_event_open, SYS_socket, SYS_ioctl}) system.results[number] = refusal;
+    const int error = static_cast<int>(-refusal);
+    for (const char* path : {"/sys/kernel/btf/vmlinux", "/sys/bus/event_source/devices/kprobe/type",
+                             "/sys/kernel/tracing/events/syscalls/sys_enter_read/id"})
+      system.files[path] = {"", error};
+    system.links["/proc/1/fd/0"] = {"", error};
+    for (const Answer& answer : probe_all(system).answers) {
+      EXPECT_EQ(answer.verdict, Verdict::unknown) << to_string(answer.capability);
+      EXPECT_FALSE(answer.reason.empty()) << to_string(answer.capability);
+      if (answer.capability == Capability::tp_btf || answer.capability == Capability::fentry)
+        continue;  // "needs btf: …"
+      EXPECT_TRUE(is_not_permitted(answer)) << to_string(answer.capability) << ": " << answer.reason;
+      EXPECT_EQ(answer.fix, "sudo tracer") << to_string(answer.capability);
+    }
+  }
+}
+
+TEST(Probes, ARefusalInSpiteOfThePrivilegeIsBlamedOnAPolicy) {
+  FakeSystem system;
+  system.become_root();
+  system.on_prog_load = [](const bpf_attr&) { return -EPERM; };
+  const Answer answer = ask(system, Capability::raw_tp);
+  EXPECT_EQ(answer.verdict, Verdict::unknown);
+  EXPECT_NE(answer.reason.find("although CAP_PERFMON is held"), std::string::npos) << answer.reason;
+  system.files["/sys/kernel/security/lockdown"] = {"none integrity [confidentiality]\n"};
+  EXPECT_NE(ask(system, Capability::raw_tp).reason.find("lockdown in mode confidentiality"), std::string::npos);
+}
+
+TEST(Probes, AKernelWithoutBpf) {
+  FakeSystem system;
+  system.on_map_create = [](const bpf_attr&) { return -ENOSYS; };
+  EXPECT_EQ(ask(system, Capability::bpf_syscall).verdict, Verdict::unsupported);
+}
+
+TEST(Probes, AnOldKernelHasMapsButNoRingBuffer) {
+  FakeSystem system;
+  system.on_map_create = [](const bpf_attr& map) {
+    return map.map_type == BPF_MAP_TYPE_RINGBUF || map.map_flags != 0 ? -EINVAL : 0;
+  };
+  EXPECT_EQ(ask(system, Capability::bpf_syscall).verdict, Verdict::supported);
+  EXPECT_EQ(ask(system, Capability::bpf_ring_buffer).verdict, Verdict::unsupported);
+  EXPECT_EQ(ask(system, Capability::bpf_mmapable_array).verdict, Verdict::unsupported);
+}
+
+TEST(Probes, ReadingKernelMemoryTellsAnOldKernelFromLockdown) {
+  FakeSystem old_kernel;
+  old_kernel.on_prog_load = [](const bpf_attr& program) {
+    return helper_called_by(program) == BPF_FUNC_probe_read_kernel ? -EINVAL : 0;
+  };
+  EXPECT_EQ(ask(old_kernel, Capability::bpf_probe_read_kernel).reason,
+            "this kernel has only bpf_probe_read, not bpf_probe_read_kernel");
+
+  FakeSystem locked;
+  locked.files["/sys/kernel/security/lockdown"] = {"none integrity [confidentiality]\n"};
+  locked.on_prog_load = [](const bpf_attr& program) { return helper_called_by(program) != 0 ? -EINVAL : 0; };
+  const Answer answer = ask(locked, Capability::bpf_probe_read_kernel);
+  EXPECT_EQ(answer.verdict, Verdict::unsupported);
+  EXPECT_NE(answer.reason.find("lockdown"), std::string::npos) << answer.reason;
+  EXPECT_FALSE(answer.fix.empty());
+}
+
+TEST(Probes, NoTypeInformationTakesTypedHooksAlong) {
+  FakeSystem system;
+  EXPECT_EQ(ask(system, Capability::btf).verdict, Verdict::unsupported);
+  EXPECT_EQ(ask(system, Capability::tp_btf).verdict, Verdict::unsupported);
+  EXPECT_EQ(ask(system, Capability::fentry).verdict, Verdict::unsupported);
+  EXPECT_EQ(ask(system, Capability::raw_tp).verdict, Verdict::supported);
+}
+
+TEST(Probes, TracefsNotMountedComesWithTheCommandThatMountsIt) {
+  FakeSystem system;
+  system.files["/sys/kernel/tracing"] = {"", EISDIR};
+  const Answer answer = ask(system, Capability::tracefs);
+  EXPECT_EQ(answer.verdict, Verdict::unknown);
+  EXPECT_EQ(answer.fix, "sudo mount -t tracefs tracefs /sys/kernel/tracing");
+  EXPECT_EQ(ask(system, Capability::syscall_tp).verdict, Verdict::unknown);
+}
+
+TEST(Probes, TracefsWithoutSyscallEvents) {
+  FakeSystem system;
+  system.files["/sys/kernel/tracing"] = system.files["/sys/kernel/tracing/events"] = {"", EISDIR};
+  EXPECT_EQ(ask(system, Capability::tracefs).verdict, Verdict::unsupported);
+}
+
+TEST(Probes, TheOldMountPointOfTracefsServes) {
+  FakeSystem system;
+  system.files["/sys/kernel/debug/tracing/events/syscalls/sys_enter_read/id"] = {"842\n"};
+  EXPECT_EQ(ask(system, Capability::tracefs).verdict, Verdict::supported);
+  EXPECT_EQ(ask(system, Capability::syscall_tp).verdict, Verdict::supported);
+  EXPECT_EQ(system.closed_slowly, 1);
+}
+
+TEST(Probes, PerfEventParanoidIsNamed) {
+  FakeSystem system;
+  system.become_root();
+  system.files["/proc/sys/kernel/perf_event_paranoid"] = {"4\n"};
+  system.results[SYS_perf_event_open] = -EACCES;
+  const Answer answer = ask(system, Capability::perf_event_open);
+  EXPECT_NE(answer.reason.find("kernel.perf_event_paranoid is 4"), std::string::npos) << answer.reason;
+  EXPECT_EQ(answer.fix, "sudo sysctl kernel.perf_event_paranoid=2");
+}
+
+TEST(Probes, NoKprobes) {
+  FakeSystem system;
+  EXPECT_EQ(ask(system, Capability::kprobe).verdict, Verdict::unsupported);
+  system.files["/sys/bus/event_source/devices/kprobe/type"] = {"8\n"};
+  EXPECT_EQ(ask(system, Capability::kprobe).verdict, Verdict::supported);
+  system.results[SYS_perf_event_open] = -ENOENT;
+  EXPECT_EQ(ask(system, Capability::kprobe).verdict, Verdict::unsupported);
+}
+
+TEST(Probes, SockDiagWithoutItsModule) {
+  FakeSystem system;
+  system.reply = error_reply(-ENOENT);
+  const Answer answer = ask(system, Capability::sock_diag);
+  EXPECT_EQ(answer.verdict, Verdict::unsupported);
+  EXPECT_EQ(answer.fix, "sudo modprobe tcp_diag");
+  system.reply = "short";
+  EXPECT_EQ(ask(system, Capability::sock_diag).verdict, Verdict::unknown);
+}
+
+TEST(Probes, HiddenProcesses) {
+  FakeSystem system;
+  EXPECT_EQ(ask(system, Capability::proc_other_processes).reason, "/proc is not mounted");
+  system.files["/proc/self"] = {"", EISDIR};
+  EXPECT_TRUE(is_not_permitted(ask(system, Capability::proc_other_processes)));
+  system.files["/proc/1"] = {"", EISDIR};
+  EXPECT_EQ(ask(system, Capability::proc_other_processes).verdict, Verdict::supported) << "process 1 closed its input";
+}
+
+TEST(Probes, NoPacketSockets) {
+  FakeSystem system;
+  system.results[SYS_socket] = -EAFNOSUPPORT;
+  EXPECT_EQ(ask(system, Capability::packet_socket).verdict, Verdict::unsupported);
+}
+
+}  // namespace
+}  // namespace tracer
