@@ -1,0 +1,96 @@
+#include "backends/bpf/control_maps.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <sys/syscall.h>
+
+#include <vector>
+
+#include "backends/bpf/hash_map.h"
+
+namespace tracer {
+namespace {
+
+// The first `socket_syscall_count` rows move bytes through sockets or accept; the others make and remove descriptors.
+constexpr std::size_t socket_syscall_count = 16;
+constexpr SyscallOp syscall_ops[] = {
+    {"write", SYS_write, WIRE_OP_WRITE},
+    {"sendto", SYS_sendto, WIRE_OP_WRITE},
+    {"writev", SYS_writev, WIRE_OP_WRITEV},
+    {"pwritev2", SYS_pwritev2, WIRE_OP_WRITEV},
+    {"sendmsg", SYS_sendmsg, WIRE_OP_SENDMSG},
+    {"sendmmsg", SYS_sendmmsg, WIRE_OP_SENDMMSG},
+    {"sendfile64", SYS_sendfile, WIRE_OP_SENDFILE},
+    {"splice", SYS_splice, WIRE_OP_SPLICE},
+    {"read", SYS_read, WIRE_OP_READ},
+    {"recvfrom", SYS_recvfrom, WIRE_OP_RECVFROM},
+    {"readv", SYS_readv, WIRE_OP_READV},
+    {"preadv2", SYS_preadv2, WIRE_OP_READV},
+    {"recvmsg", SYS_recvmsg, WIRE_OP_RECVMSG},
+    {"recvmmsg", SYS_recvmmsg, WIRE_OP_RECVMMSG},
+    {"accept", SYS_accept, WIRE_OP_ACCEPT},
+    {"accept4", SYS_accept4, WIRE_OP_ACCEPT},
+    {"socket", SYS_socket, WIRE_OP_SOCKET},
+    {"connect", SYS_connect, WIRE_OP_CONNECT},
+    {"close", SYS_close, WIRE_OP_CLOSE},
+    {"dup", SYS_dup, WIRE_OP_DUP},
+#ifdef SYS_dup2
+    {"dup2", SYS_dup2, WIRE_OP_DUP2},
+#endif
+    {"dup3", SYS_dup3, WIRE_OP_DUP2},
+    {"fcntl", SYS_fcntl, WIRE_OP_FCNTL},
+    {"close_range", SYS_close_range, WIRE_OP_CLOSE_RANGE},
+    {"clone", SYS_clone, WIRE_OP_CLONE},
+    {"clone3", SYS_clone3, WIRE_OP_CLONE3},
+    {"pidfd_getfd", SYS_pidfd_getfd, WIRE_OP_GETFD},
+};
+
+}  // namespace
+
+std::uint32_t possible_processors() {
+  const int count = libbpf_num_possible_cpus();
+  return count > 0 ? static_cast<std::uint32_t>(count) : 1;
+}
+
+Result<void> write_config(int map_fd, const wire_config& config) {
+  const std::uint32_t zero = 0;
+  const int failed = bpf_map_update_elem(map_fd, &zero, &config, BPF_ANY);
+  if (failed != 0) return std::unexpected(os_failure(-failed, "write the configuration of the BPF programs"));
+  return {};
+}
+
+std::span<const SyscallOp> socket_syscalls() { return std::span(syscall_ops).first(socket_syscall_count); }
+std::span<const SyscallOp> descriptor_syscalls() { return syscall_ops; }
+
+Result<void> write_syscall_ops(int map_fd, std::span<const SyscallOp> calls) {
+  for (const SyscallOp& each : calls) {
+    const auto number = static_cast<std::uint32_t>(each.number);
+    const int failed = bpf_map_update_elem(map_fd, &number, &each.op, BPF_ANY);
+    if (failed != 0) return std::unexpected(os_failure(-failed, "write the system call table of the BPF programs"));
+  }
+  return {};
+}
+
+void hash_map_set(int map_fd, const void* key, const void* value, bool replace) {
+  bpf_map_update_elem(map_fd, key, value, replace ? BPF_ANY : BPF_NOEXIST);
+}
+
+void hash_map_delete(int map_fd, const void* key) { bpf_map_delete_elem(map_fd, key); }
+
+wire_counters read_counters(int map_fd) {
+  std::vector<wire_counters> each(possible_processors());
+  const std::uint32_t zero = 0;
+  wire_counters sum{};
+  if (bpf_map_lookup_elem(map_fd, &zero, each.data()) != 0) return sum;
+  for (const wire_counters& one : each) {
+    sum.produced += one.produced;
+    sum.failed += one.failed;
+    sum.failed_bytes += one.failed_bytes;
+    sum.flows_untracked += one.flows_untracked;
+    sum.self += one.self;
+    sum.slot_lost += one.slot_lost;
+  }
+  return sum;
+}
+
+}  // namespace tracer

@@ -1,0 +1,175 @@
+#include "backends/bpf/decode.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace tracer {
+namespace {
+
+// Records lie 8-byte aligned in a ring buffer, but only 4-byte aligned in a perf buffer: copied, not cast.
+template <typename T>
+std::optional<T> read_as(Bytes record) {
+  if (record.size() < sizeof(T)) return std::nullopt;
+  T value;
+  std::memcpy(&value, record.data(), sizeof(T));
+  return value;
+}
+
+Endpoint endpoint(const std::uint8_t (&address)[16], std::uint16_t network_port) {
+  Endpoint out;
+  std::copy(std::begin(address), std::end(address), out.address.begin());
+  out.port = static_cast<std::uint16_t>((network_port >> 8) | (network_port << 8));
+  return out;
+}
+
+GapCause cause_of(std::uint8_t rest) {
+  switch (rest) {
+    case WIRE_REST_VERDICT: return GapCause::verdict_skip;
+    case WIRE_REST_FAULT: return GapCause::fault;
+    case WIRE_REST_ZERO_COPY: return GapCause::zero_copy;
+    case WIRE_REST_CONCURRENT: return GapCause::concurrent;
+    case WIRE_REST_FILTER: return GapCause::filter;
+    default: return GapCause::snap_length;
+  }
+}
+
+Role role_of(std::uint8_t role) {
+  if (role == WIRE_ROLE_CLIENT) return Role::client;
+  if (role == WIRE_ROLE_SERVER) return Role::server;
+  return Role::unknown;
+}
+
+std::string_view text_of(const char* bytes, std::size_t size_max) { return {bytes, strnlen(bytes, size_max)}; }
+
+Direction direction_of(const wire_header& header) {
+  return header.direction == WIRE_RX ? Direction::rx : Direction::tx;
+}
+
+DecodedEvent event_of(const wire_header& header) {
+  DecodedEvent decoded;
+  decoded.event.at = {header.at_ns};
+  decoded.event.who = {header.tgid, header.tid};
+  decoded.emitted_ns = header.emitted_ns;
+  return decoded;
+}
+
+Decoded decode_data(Bytes record) {
+  const auto data = read_as<wire_data>(record);
+  if (!data) return Malformed{};
+  const Bytes payload = record.subspan(sizeof(wire_data));
+  if (payload.size() < data->header.kept || data->moved < data->header.kept || data->moved == 0) return Malformed{};
+  FlowData out;
+  out.flow = {data->header.flow};
+  out.direction = direction_of(data->header);
+  out.offset = data->offset;
+  out.moved = data->moved;
+  out.bytes = payload.first(data->header.kept);
+  if (out.moved > out.bytes.size()) out.rest = cause_of(data->header.rest);
+  DecodedEvent decoded = event_of(data->header);
+  decoded.event.body = out;
+  return decoded;
+}
+
+Decoded decode_open(Bytes record) {
+  const auto open = read_as<wire_open>(record);
+  if (!open) return Malformed{};
+  if (open->header.kind == WIRE_STATE) return SocketStateNote{*open};
+  FlowOpened out;
+  out.flow = {open->header.flow};
+  if ((open->flags & WIRE_FLAG_LOCAL) != 0) out.local = endpoint(open->local_address, open->local_port);
+  if ((open->flags & WIRE_FLAG_REMOTE) != 0) out.remote = endpoint(open->remote_address, open->remote_port);
+  out.role = role_of(open->role);
+  out.network_namespace = open->network_namespace;
+  out.preexisting = (open->flags & WIRE_FLAG_PREEXISTING) != 0;
+  if ((open->flags & WIRE_FLAG_OFFSETS) != 0) {
+    out.offset_source = OffsetSource::sequence;
+    out.tx_offset = open->tx_offset;
+    out.rx_offset = open->rx_offset;
+  }
+  DecodedEvent decoded = event_of(open->header);
+  decoded.event.body = out;
+  return decoded;
+}
+
+Decoded decode_end(Bytes record) {
+  const auto end = read_as<wire_end>(record);
+  if (!end) return Malformed{};
+  const auto known = [&](std::uint32_t flag, std::uint64_t value) {
+    return (end->flags & flag) != 0 ? std::optional(value) : std::nullopt;
+  };
+  DecodedEvent decoded = event_of(end->header);
+  if (end->header.kind == WIRE_END) {
+    StreamEnded out;
+    out.flow = {end->header.flow};
+    out.direction = direction_of(end->header);
+    out.end = out.direction == Direction::tx ? known(WIRE_END_TX, end->tx_end) : known(WIRE_END_RX, end->rx_end);
+    decoded.event.body = out;
+  } else {
+    FlowClosed out;
+    out.flow = {end->header.flow};
+    out.tx_end = known(WIRE_END_TX, end->tx_end);
+    out.rx_end = known(WIRE_END_RX, end->rx_end);
+    out.kernel_tx_bytes = known(WIRE_END_KERNEL, end->kernel_tx);
+    out.kernel_rx_bytes = known(WIRE_END_KERNEL, end->kernel_rx);
+    decoded.event.body = out;
+  }
+  return decoded;
+}
+
+Decoded decode_process(Bytes record) {
+  const auto process = read_as<wire_process>(record);
+  if (!process) return Malformed{};
+  const Bytes path = record.subspan(sizeof(wire_process));
+  if (path.size() < process->header.kept) return Malformed{};
+  // The text must be borrowed from the record, not from the copy on the stack.
+  const char* comm = as_text(record).data() + offsetof(wire_process, comm);
+  DecodedEvent decoded = event_of(process->header);
+  switch (process->header.kind) {
+    case WIRE_OWNER: {
+      FlowUpdated out;
+      out.flow = {process->header.flow};
+      out.owner = decoded.event.who;
+      out.owner_comm = text_of(comm, WIRE_COMM_SIZE);
+      out.owner_uid = process->uid;
+      decoded.event.body = out;
+      break;
+    }
+    case WIRE_EXEC:
+      decoded.event.body = ProcessStarted{as_text(path.first(process->header.kept)), text_of(comm, WIRE_COMM_SIZE)};
+      break;
+    case WIRE_FORK:
+      decoded.event.body = ProcessForked{process->child};
+      break;
+    default:
+      decoded.event.body = ProcessExited{process->exit_code};
+      break;
+  }
+  return decoded;
+}
+
+}  // namespace
+
+Decoded decode(Bytes record) {
+  const auto header = read_as<wire_header>(record);
+  if (!header) return Malformed{};
+  switch (header->kind) {
+    case WIRE_DATA: return decode_data(record);
+    case WIRE_OPEN:
+    case WIRE_STATE: return decode_open(record);
+    case WIRE_END:
+    case WIRE_CLOSE: return decode_end(record);
+    case WIRE_OWNER:
+    case WIRE_EXEC:
+    case WIRE_FORK:
+    case WIRE_EXIT: return decode_process(record);
+    case WIRE_BEAT: return Heartbeat{header->flow};
+    case WIRE_FD: {
+      const auto note = read_as<wire_fd>(record);
+      if (!note) return Malformed{};
+      return DescriptorNote{*note};
+    }
+    default: return Malformed{};
+  }
+}
+
+}  // namespace tracer

@@ -1,0 +1,39 @@
+// Wire records to events. Pure: no state, no kernel; malformed input is an answer, not a crash.
+#pragma once
+
+#include <optional>
+#include <variant>
+
+#include "backends/bpf/wire.h"
+#include "core/base/bytes.h"
+#include "core/event.h"
+
+namespace tracer {
+
+// The tracer's own heartbeat; `nonce` is what it put into the call.
+struct Heartbeat {
+  std::uint64_t nonce = 0;
+};
+
+// A record that asks user space to keep track of descriptors or sockets (programs without kernel types).
+struct DescriptorNote {
+  wire_fd note{};
+};
+struct SocketStateNote {
+  wire_open note{};
+};
+
+struct Malformed {};
+
+// The event and when the kernel made its record, which orders records of different processors.
+struct DecodedEvent {
+  Event event;
+  std::uint64_t emitted_ns = 0;
+};
+
+using Decoded = std::variant<DecodedEvent, Heartbeat, DescriptorNote, SocketStateNote, Malformed>;
+
+// The event borrows from `record`.
+[[nodiscard]] Decoded decode(Bytes record);
+
+}  // namespace tracer

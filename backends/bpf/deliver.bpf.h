@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT
+ *
+ * From "this call moved these bytes" to records: what the core wants of the flow decides what is copied.
+ */
+#ifndef TRACER_DELIVER_BPF_H
+#define TRACER_DELIVER_BPF_H
+
+#include "backends/bpf/copy.bpf.h"
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, WIRE_VERDICT_SLOTS);
+#ifndef EMIT_PERF
+  __uint(map_flags, BPF_F_MMAPABLE);
+#endif
+  __type(key, __u32);
+  __type(value, struct wire_verdict);
+} verdicts SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, __u64);
+} flow_serials SEC(".maps");
+
+/* What a system call number does to a socket: WIRE_OP_*. */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, WIRE_OPS);
+  __type(key, __u32);
+  __type(value, __u32);
+} ops SEC(".maps");
+
+static __always_inline __u32 op_of(long number) {
+  __u32 index = number;
+  if (number < 0 || number >= WIRE_OPS)
+    return WIRE_OP_NONE;
+  __u32 *op = bpf_map_lookup_elem(&ops, &index);
+  return op ? *op : WIRE_OP_NONE;
+}
+
+/* Dense and unique without an atomic fetch: every processor counts in steps of the number of processors. */
+static __always_inline __u64 next_flow_id(const struct wire_config *cfg) {
+  __u32 zero = 0;
+  __u64 *serial = bpf_map_lookup_elem(&flow_serials, &zero);
+  if (!serial)
+    return 0;
+  *serial += 1;
+  return *serial * cfg->cpus + bpf_get_smp_processor_id();
+}
+
+#define CALL_BYTES_DEFAULT (256ull << 10) /* until the core has said anything: nearly every message whole */
+#define CALL_BYTES_NORMAL 16384ull
+#define CALL_BYTES_WHOLE (1ull << 20)
+
+/* One system call that moved bytes. */
+struct moved_call {
+  __u64 flow;
+  __u64 at_ns;     /* 0: now */
+  __u64 begin;     /* stream offset of the first byte */
+  __u64 moved;
+  __u64 buffer;    /* second argument */
+  __u64 size;      /* third argument */
+  __u32 op;
+  __u32 direction;
+  __u32 exact;     /* 0: other calls moved bytes meanwhile, the place is not sure */
+  __u32 zero_copy; /* the bytes are not in user memory */
+};
+
+static __always_inline void describe_segments(struct copy_state *state, const struct moved_call *call) {
+  __u32 op = call->op;
+  state->message_left = ~0ull;
+  if (op == WIRE_OP_WRITE || op == WIRE_OP_READ || op == WIRE_OP_RECVFROM) {
+    state->base = call->buffer + state->skip;
+    state->size = state->left;
+    state->skip = 0;
+  } else if (op == WIRE_OP_WRITEV || op == WIRE_OP_READV) {
+    state->iov = call->buffer;
+    state->iov_count = call->size;
+  } else if (op == WIRE_OP_SENDMSG || op == WIRE_OP_RECVMSG) {
+    __u64 vector[2] = {0, 0};
+    if (bpf_probe_read_user(vector, sizeof(vector), (void *)(call->buffer + USER_MSGHDR_IOV)))
+      state->fault = 1;
+    state->iov = vector[0];
+    state->iov_count = vector[1];
+  } else {
+    state->messages = call->buffer;
+    state->message_count = call->size;
+  }
+}
+
+static __always_inline void deliver(void *ctx, const struct wire_config *cfg, const struct moved_call *call) {
+  __u32 direction = call->direction & 1;
+  __u64 limit = CALL_BYTES_DEFAULT;
+  __u64 skip_until = 0;
+  __u64 moved = call->moved;
+  __u32 slot = call->flow % WIRE_VERDICT_SLOTS;
+  struct wire_verdict *verdict = bpf_map_lookup_elem(&verdicts, &slot);
+  if (verdict && verdict->flow == call->flow) {
+    __u32 mode = verdict->mode[direction];
+    skip_until = verdict->skip_until[direction];
+    if (mode == WIRE_MODE_QUIET)
+      return;
+    if (mode == WIRE_MODE_SIZES)
+      limit = 0;
+    else if (mode == WIRE_MODE_WHOLE)
+      limit = CALL_BYTES_WHOLE;
+    else if (mode == WIRE_MODE_NORMAL)
+      limit = CALL_BYTES_NORMAL;
+  }
+  if (call->begin + moved < skip_until)
+    return; /* wanted by nobody; the call that reaches the end is told */
+
+  struct copy_work *work = my_copy_work();
+  if (!work)
+    return;
+  struct copy_state *state = &work->state;
+  __builtin_memset(state, 0, sizeof(*state));
+  struct wire_header *header = &work->record.data.header;
+  fill_header(header, WIRE_DATA, call->flow, call->at_ns);
+  header->direction = direction;
+  state->offset = call->begin;
+
+  __u8 rest = limit ? WIRE_REST_SNAP : WIRE_REST_VERDICT;
+  __u64 skip = 0;
+  if (!call->exact || call->zero_copy) {
+    rest = call->exact ? WIRE_REST_ZERO_COPY : WIRE_REST_CONCURRENT;
+    limit = 0;
+  } else if (skip_until > call->begin && limit) {
+    skip = skip_until - call->begin;
+    if (skip > moved)
+      skip = moved;
+    header->rest = WIRE_REST_VERDICT;
+    copy_flush(ctx, cfg, work, skip);
+    moved -= skip;
+    if (!moved)
+      return;
+  }
+  header->rest = rest;
+  if (limit > moved)
+    limit = moved;
+  if (!limit) {
+    copy_flush(ctx, cfg, work, moved);
+    return;
+  }
+  state->skip = skip;
+  state->left = limit;
+  state->rest_moved = moved - limit;
+  describe_segments(state, call);
+  copy_run(ctx, cfg, work);
+}
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT
+ *
+ * One entry per TCP socket generation: made when the socket starts to connect, is accepted or is first used, removed
+ * when it reaches TCP_CLOSE. Keyed by the socket's address, which is never given out again before that.
+ */
+#ifndef TRACER_FLOW_BPF_H
+#define TRACER_FLOW_BPF_H
+
+#include "backends/bpf/deliver.bpf.h"
+#include "backends/bpf/kernel_types.bpf.h"
+
+struct flow {
+  u64 id;
+  u64 end[2];     /* offset one past the last byte seen, by direction */
+  u64 first[2];   /* offset of the first byte that could be seen */
+  u64 received_before; /* what the kernel had counted as received at first[WIRE_RX] */
+  /* As the socket was when it reached TCP_CLOSE: tcp_disconnect (a close that resets) clears the counters after that. */
+  u64 closed_end[2];
+  u64 closed_received; /* kernel_received() */
+  u64 closed_raw;      /* bytes_received */
+  u32 user[2];    /* tgid that last moved bytes, by direction */
+  u32 owner;      /* tgid that connected; 0: not known */
+  u8 role;
+  u8 announced;   /* WIRE_OPEN was sent */
+  u8 fin_sent;
+  u8 closed;
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 65536);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, u64);
+  __type(value, struct flow);
+} flows SEC(".maps");
+
+/* The low 32 bits of an offset are the TCP sequence number; `near` is an offset that it lies close to. */
+static __always_inline u64 extend_sequence(u64 near, u32 sequence) {
+  return near + (s64)(s32)(sequence - (u32)near);
+}
+
+static __always_inline u32 sequence_of(struct sock *sk, int direction) {
+  struct tcp_sock *tp = (struct tcp_sock *)sk;
+  return direction == WIRE_TX ? BPF_CORE_READ(tp, write_seq) : BPF_CORE_READ(tp, copied_seq);
+}
+
+static __always_inline int is_tcp(struct sock *sk) {
+  u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+  if (family != 2 /* AF_INET */ && family != 10 /* AF_INET6 */)
+    return 0;
+  /* Until 5.5 sk_protocol was 8 bits of a bit-field: bf9765145b85 ("sock: Make sk_protocol a 16-bit value"). */
+  return BPF_CORE_READ_BITFIELD_PROBED(sk, sk_protocol) == 6 /* IPPROTO_TCP */;
+}
+
+/* Bytes that processes have taken from the socket, by the kernel's own count. A FIN counts as one in rcv_nxt and in
+ * bytes_received, and in copied_seq once the end was read; SOCK_DONE (bit 1 of skc_flags) says that a FIN came. */
+static __always_inline u64 kernel_received(struct sock *sk) {
+  struct tcp_sock *tp = (struct tcp_sock *)sk;
+  u32 unread = BPF_CORE_READ(tp, rcv_nxt) - BPF_CORE_READ(tp, copied_seq);
+  u64 received = BPF_CORE_READ(tp, bytes_received);
+  u64 fin_read = !unread && (BPF_CORE_READ(sk, __sk_common.skc_flags) & 2);
+  return received - unread - fin_read;
+}
+
+/* The offset one past the last payload byte that was read. */
+static __always_inline u64 received_end(const struct flow *flow, struct sock *sk) {
+  struct tcp_sock *tp = (struct tcp_sock *)sk;
+  u32 copied = BPF_CORE_READ(tp, copied_seq);
+  if (copied == BPF_CORE_READ(tp, rcv_nxt) && (BPF_CORE_READ(sk, __sk_common.skc_flags) & 2))
+    copied -= 1;
+  return extend_sequence(flow->end[WIRE_RX], copied);
+}
+
+static __always_inline void begin_offsets(struct flow *flow, struct sock *sk) {
+  flow->first[WIRE_TX] = flow->end[WIRE_TX] = (1ull << 32) | sequence_of(sk, WIRE_TX);
+  flow->first[WIRE_RX] = flow->end[WIRE_RX] = (1ull << 32) | sequence_of(sk, WIRE_RX);
+  flow->received_before = kernel_received(sk);
+}
+
+static __always_inline struct flow *insert_flow(const struct wire_config *cfg, u64 key, struct flow *fresh) {
+  fresh->id = next_flow_id(cfg);
+  if (bpf_map_update_elem(&flows, &key, fresh, BPF_NOEXIST) == -7 /* E2BIG: the table is full */) {
+    struct wire_counters *count = my_counters();
+    if (count)
+      count->flows_untracked++;
+    return 0;
+  }
+  return bpf_map_lookup_elem(&flows, &key); /* another processor may have been first: then it is that one */
+}
+
+static __always_inline void read_addresses(struct wire_open *open, struct sock *sk) {
+  open->flags |= WIRE_FLAG_LOCAL | WIRE_FLAG_REMOTE;
+  open->local_port = bpf_htons(BPF_CORE_READ(sk, __sk_common.skc_num));
+  open->remote_port = BPF_CORE_READ(sk, __sk_common.skc_dport);
+  if (BPF_CORE_READ(sk, __sk_common.skc_family) == 2 /* AF_INET */) {
+    u32 local = BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr);
+    u32 remote = BPF_CORE_READ(sk, __sk_common.skc_daddr);
+    open->local_address[10] = open->local_address[11] = 0xff;
+    open->remote_address[10] = open->remote_address[11] = 0xff;
+    __builtin_memcpy(&open->local_address[12], &local, 4);
+    __builtin_memcpy(&open->remote_address[12], &remote, 4);
+  } else {
+    BPF_CORE_READ_INTO(&open->local_address, sk, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr8);
+    BPF_CORE_READ_INTO(&open->remote_address, sk, __sk_common.skc_v6_daddr.in6_u.u6_addr8);
+  }
+  open->network_namespace = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+}
+
+static __always_inline void announce(void *ctx, const struct wire_config *cfg, struct flow *flow, struct sock *sk,
+                                     int preexisting) {
+  struct wire_open open = {};
+  fill_header(&open.header, WIRE_OPEN, flow->id, 0);
+  if (flow->role == WIRE_ROLE_CLIENT && flow->owner)
+    open.header.tgid = open.header.tid = flow->owner; /* this may run in softirq, as whoever was on the processor */
+  else
+    open.header.tgid = open.header.tid = 0;
+  open.flags = WIRE_FLAG_OFFSETS;
+  read_addresses(&open, sk);
+  open.role = flow->role;
+  open.tx_offset = flow->end[WIRE_TX];
+  open.rx_offset = flow->end[WIRE_RX];
+  if (preexisting)
+    open.flags |= WIRE_FLAG_PREEXISTING;
+  flow->announced = 1;
+  emit(ctx, cfg, &open, sizeof(open), 0, 0);
+}
+
+#endif

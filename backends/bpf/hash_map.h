@@ -1,0 +1,11 @@
+// Single entries of a BPF map. Failures leave the map as it was: the caller's entry is then missing, which the programs
+// treat as "not known".
+#pragma once
+
+namespace tracer {
+
+// `replace` false: an entry that is there stays.
+void hash_map_set(int map_fd, const void* key, const void* value, bool replace);
+void hash_map_delete(int map_fd, const void* key);
+
+}  // namespace tracer

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT
+ *
+ * What the BPF programs say and user space understands: the only file that both sides include.
+ *
+ * All fields are fixed-width and ordered so that there is no padding (-Wpadded is an error below). Records are sized to
+ * what they hold: a data record is struct wire_data followed by `header.kept` bytes. Byte order is the machine's own;
+ * ports and addresses are in network order.
+ */
+#ifndef TRACER_WIRE_H
+#define TRACER_WIRE_H
+
+#include <linux/types.h>
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic error "-Wpadded"
+
+/* Bumped when a layout below changes; both sides are built together, the self-test checks that they agree. */
+#define WIRE_VERSION 1
+
+enum wire_kind {
+  WIRE_DATA = 1,   /* struct wire_data */
+  WIRE_OPEN = 2,   /* struct wire_open: a flow is seen for the first time */
+  WIRE_OWNER = 3,  /* struct wire_process: another process uses the flow, or its owner is known now */
+  WIRE_END = 4,    /* struct wire_end: a direction ended (FIN sent or received, or the socket closed) */
+  WIRE_CLOSE = 5,  /* struct wire_end: the socket is gone */
+  WIRE_EXEC = 6,   /* struct wire_process */
+  WIRE_FORK = 7,   /* struct wire_process: `child` was made */
+  WIRE_EXIT = 8,   /* struct wire_process: the last thread of the process is gone */
+  WIRE_BEAT = 9,   /* struct wire_header: the tracer's own heartbeat came through */
+  /* The floor only: what user space needs to follow descriptors. */
+  WIRE_FD = 10,     /* struct wire_fd: a descriptor was made, removed or must be explained */
+  WIRE_STATE = 11,  /* struct wire_open: a TCP socket changed state; `flow` is the socket's address */
+};
+
+enum wire_direction { WIRE_TX = 0, WIRE_RX = 1 };
+
+/* Why `moved` is more than `kept`. */
+enum wire_rest {
+  WIRE_REST_NONE = 0,
+  WIRE_REST_VERDICT = 1,    /* user space asked for less */
+  WIRE_REST_SNAP = 2,       /* more in one call than is copied of a call */
+  WIRE_REST_FAULT = 3,      /* the user's memory could not be read */
+  WIRE_REST_ZERO_COPY = 4,  /* never in user memory */
+  WIRE_REST_CONCURRENT = 5, /* other calls moved bytes meanwhile: the place is not exact */
+  WIRE_REST_FILTER = 6,
+};
+
+struct wire_header {
+  __u64 at_ns;      /* CLOCK_MONOTONIC; TX: at enter of the call, RX: at its exit */
+  __u64 emitted_ns; /* when the record was made: the order of records of different processors */
+  __u64 flow;       /* socket generation; 0: none */
+  __u32 tgid;
+  __u32 tid;
+  __u32 kept;       /* payload bytes behind the record's fixed part */
+  __u16 kind;       /* enum wire_kind */
+  __u8 direction;   /* enum wire_direction */
+  __u8 rest;        /* enum wire_rest */
+};
+
+struct wire_data {
+  struct wire_header header;
+  __u64 offset; /* stream position of the first byte */
+  __u64 moved;  /* bytes that went through; kept <= moved */
+};
+
+#define WIRE_ROLE_UNKNOWN 0
+#define WIRE_ROLE_CLIENT 1
+#define WIRE_ROLE_SERVER 2
+
+#define WIRE_FLAG_PREEXISTING 1 /* the connection is older than the programs */
+#define WIRE_FLAG_LOCAL 2       /* local address and port are filled */
+#define WIRE_FLAG_REMOTE 4      /* remote address and port are filled */
+#define WIRE_FLAG_OFFSETS 8     /* tx_offset and rx_offset are filled */
+
+struct wire_open {
+  struct wire_header header;
+  __u64 network_namespace; /* inode number; 0: not known */
+  __u64 tx_offset;
+  __u64 rx_offset;
+  __u8 local_address[16]; /* IPv4 as v4-mapped */
+  __u8 remote_address[16];
+  __u16 local_port;
+  __u16 remote_port;
+  __u8 role;
+  __u8 flags;
+  __u8 old_state; /* WIRE_STATE only: TCP states of include/net/tcp_states.h */
+  __u8 new_state;
+};
+
+#define WIRE_STATE_DESTROYED 255 /* new_state: the socket is gone */
+
+#define WIRE_COMM_SIZE 16
+#define WIRE_PATH_SIZE 256
+
+struct wire_process {
+  struct wire_header header; /* kept: length of the path behind, without a terminator (WIRE_EXEC) */
+  __u32 uid;
+  __u32 child;     /* WIRE_FORK: tgid of the new process */
+  __s32 exit_code; /* WIRE_EXIT: as wait(2) gives it */
+  __u32 pad0;
+  char comm[WIRE_COMM_SIZE]; /* of the thread-group leader */
+};
+
+#define WIRE_END_TX 1   /* flags: tx_end is filled */
+#define WIRE_END_RX 2   /* flags: rx_end is filled */
+#define WIRE_END_KERNEL 4 /* flags: kernel_tx and kernel_rx are filled */
+
+struct wire_end {
+  struct wire_header header;
+  __u64 tx_end;    /* offset one past the last byte */
+  __u64 rx_end;
+  __u64 kernel_tx; /* payload bytes that the socket took from its process in its whole life */
+  __u64 kernel_rx; /* payload bytes that the socket received in its whole life, read or not */
+  __u32 flags;
+  __u32 pad0;
+};
+
+enum wire_fd_op {
+  WIRE_FD_CONNECT = 1,  /* fd connects as flow header.flow; `socket` is its socket */
+  WIRE_FD_ACCEPT = 2,   /* fd is new and carries flow header.flow; peer address filled if the caller asked for it */
+  WIRE_FD_CLOSE = 3,    /* fd of flow header.flow is closed */
+  WIRE_FD_DUP = 4,      /* fd is one more descriptor of flow header.flow */
+  WIRE_FD_UNKNOWN = 5,  /* fd is a socket of which nothing is known: answer by writing the descriptor map */
+  WIRE_FD_INHERITED = 6 /* other_fd (as tgid) is a new process that has fd too */
+};
+
+struct wire_fd {
+  struct wire_header header;
+  __u64 socket; /* kernel address of the socket where it is known; 0: not */
+  __s32 fd;
+  __s32 other_fd;
+  __u32 flags;  /* WIRE_FLAG_REMOTE */
+  __u16 op;     /* enum wire_fd_op */
+  __u16 remote_port;
+  __u8 remote_address[16];
+};
+
+/* The descriptor map: key (tgid, fd). No entry: not a TCP socket, or never seen used as a socket. */
+struct wire_fd_key {
+  __u32 tgid;
+  __s32 fd;
+};
+
+enum wire_fd_kind {
+  WIRE_FD_KIND_ASKED = 1, /* user space was asked; bytes meanwhile are counted, not copied */
+  WIRE_FD_KIND_OTHER = 2, /* not a TCP socket */
+  WIRE_FD_KIND_TCP = 3,   /* flow 0: not connected yet */
+};
+
+struct wire_fd_value {
+  __u64 flow;
+  __u32 kind;          /* enum wire_fd_kind */
+  __u32 close_on_exec;
+};
+
+/* Per processor, never reset: produced = delivered + failed. */
+struct wire_counters {
+  __u64 produced;
+  __u64 failed;          /* no room in the buffer */
+  __u64 failed_bytes;    /* stream bytes that these records covered */
+  __u64 flows_untracked; /* the flow table was full */
+  __u64 self;            /* calls of the tracer itself, left out */
+  __u64 slot_lost;       /* two threads shared a call slot: the enter half of one was overwritten */
+};
+
+/* One per flow slot; written by user space without a system call where the map can be mapped. A slot that names another
+ * flow does not count. */
+enum wire_mode { WIRE_MODE_DEFAULT = 0, WIRE_MODE_NORMAL = 1, WIRE_MODE_WHOLE = 2, WIRE_MODE_SIZES = 3, WIRE_MODE_QUIET = 4 };
+
+struct wire_verdict {
+  __u64 flow;
+  __u64 skip_until[2]; /* by direction */
+  __u32 mode[2];
+};
+
+#define WIRE_VERDICT_SLOTS 32768u /* flow id modulo this is its slot */
+
+struct wire_config {
+  __u32 version;     /* WIRE_VERSION */
+  __u32 self_tgid;
+  __u32 trace_self;  /* 1: the self-test runs, do not leave the tracer out */
+  __u32 cpus;        /* stride of flow identifiers */
+  __u32 wake_bytes;  /* wake user space when so much waits; less costs wake-ups, more costs room */
+  __u32 pad0;
+};
+
+/* write(2) to this descriptor fails at once with EBADF, touches nothing, and is seen by the programs. */
+#define WIRE_BEAT_FD (-1130)
+
+/* What a system call does to a socket; user space fills the table by number. */
+enum wire_op {
+  WIRE_OP_NONE = 0,
+  WIRE_OP_WRITE,     /* fd, buffer, size */
+  WIRE_OP_WRITEV,    /* fd, iovec, count */
+  WIRE_OP_SENDMSG,   /* fd, msghdr */
+  WIRE_OP_SENDMMSG,  /* fd, mmsghdr, count */
+  WIRE_OP_SENDFILE,  /* out_fd */
+  WIRE_OP_SPLICE,    /* fd_in, off_in, fd_out */
+  WIRE_OP_READ,
+  WIRE_OP_RECVFROM,  /* read with flags in the fourth argument */
+  WIRE_OP_READV,
+  WIRE_OP_RECVMSG,   /* flags in the third argument */
+  WIRE_OP_RECVMMSG,  /* flags in the fourth argument */
+  WIRE_OP_ACCEPT,
+  /* Followed only where descriptors must be tracked. */
+  WIRE_OP_SOCKET,      /* domain, type */
+  WIRE_OP_CONNECT,     /* fd, address, size */
+  WIRE_OP_CLOSE,
+  WIRE_OP_DUP,         /* fd; returns the new one */
+  WIRE_OP_DUP2,        /* fd, new fd (dup3: flags) */
+  WIRE_OP_FCNTL,       /* fd, command, argument */
+  WIRE_OP_CLOSE_RANGE, /* first, last, flags */
+  WIRE_OP_CLONE,       /* flags */
+  WIRE_OP_CLONE3,      /* struct clone_args: flags first */
+  WIRE_OP_GETFD,       /* pidfd_getfd: returns a descriptor of which nothing is known */
+};
+
+/* Where fields lie in the records of tracepoints whose layout changed between kernels; from their format files. */
+struct wire_layout {
+  __u32 state_socket, state_old, state_new, state_source_port, state_destination_port, state_family, state_protocol,
+      state_protocol_size, state_source4, state_destination4, state_source6, state_destination6;
+  __u32 destroy_socket;
+  __u32 fork_child;
+  __u32 exec_filename; /* __data_loc: offset in the low half */
+};
+#define WIRE_OPS 512u
+
+#pragma GCC diagnostic pop
+#endif

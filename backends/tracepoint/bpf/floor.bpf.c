@@ -1,0 +1,586 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT
+ *
+ * The floor: system calls on sockets where nothing is known of the kernel's types. No BTF, no CO-RE, no global data.
+ * Attached to syscalls:*, sched:* and sock:inet_sock_set_state; the first two programs serve every system call.
+ *
+ * A descriptor is known to be a TCP socket because it was seen being made (socket, connect, accept, dup, fork), or
+ * because user space found it in /proc. Offsets are counted here, even when a record is lost, so that a loss is a hole.
+ * Built twice: with a ring buffer and a loop, and unrolled with perf buffers (EMIT_PERF) for kernels before 5.8.
+ */
+#include <linux/bpf.h>
+#include <linux/types.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "backends/bpf/wire.h"
+#include "backends/bpf/deliver.bpf.h"
+#include "backends/bpf/emit.bpf.h"
+
+typedef __u64 u64;
+typedef __u32 u32;
+typedef __s32 s32;
+typedef __u16 u16;
+typedef __u8 u8;
+
+/* The records that BPF programs on syscalls:* get (perf_call_bpf_enter in kernel/trace/trace_syscalls.c). The number is
+ * an int and what follows it is not initialised; before 6.x it was a long, whose low half comes first where it matters. */
+struct enter_record {
+  u64 common;
+  s32 number;
+  u32 pad0;
+  u64 argument[6];
+};
+struct exit_record {
+  u64 common;
+  s32 number;
+  u32 pad0;
+  long result;
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 65536);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, struct wire_fd_key);
+  __type(value, struct wire_fd_value);
+} descriptors SEC(".maps");
+
+struct stream {
+  u64 end[2];  /* bytes seen, by direction */
+  u32 user[2]; /* tgid that last moved bytes */
+};
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 65536);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, u64);
+  __type(value, struct stream);
+} streams SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, u32);
+  __type(value, struct wire_layout);
+} layout SEC(".maps");
+
+/* The enter half of a call, by thread; see core.bpf.c for why it is an array. */
+struct call {
+  u64 tid_op;
+  u64 flow;
+  u64 at_ns;
+  u64 argument[4];
+  u64 end;    /* bytes seen in this direction when the call began */
+  u64 socket; /* connect: set by the state change inside the call */
+  u64 summed; /* bytes of the messages of sendmmsg and recvmmsg */
+};
+#define CALL_SLOTS 32768u
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, CALL_SLOTS);
+  __type(key, u32);
+  __type(value, struct call);
+} calls SEC(".maps");
+
+#define DESCRIPTORS_INHERITED 64 /* of a forking process, looked at one by one: the old verifier knows no loops */
+#define MESSAGES_SUMMED 64
+
+static __always_inline struct call *my_call(u32 tid) {
+  u32 slot = tid & (CALL_SLOTS - 1);
+  return bpf_map_lookup_elem(&calls, &slot);
+}
+
+static __always_inline void note(void *ctx, const struct wire_config *cfg, u16 op, u64 flow, s32 fd, s32 other,
+                                 u64 socket, u64 address, u32 tgid) {
+  struct wire_fd record = {};
+  fill_header(&record.header, WIRE_FD, flow, 0);
+  if (tgid)
+    record.header.tgid = tgid;
+  record.op = op;
+  record.fd = fd;
+  record.other_fd = other;
+  record.socket = socket;
+  if (address) {
+    u16 family = 0;
+    bpf_probe_read_user(&family, sizeof(family), (void *)address);
+    if (family == 2 /* AF_INET */) {
+      record.flags = WIRE_FLAG_REMOTE;
+      record.remote_address[10] = record.remote_address[11] = 0xff;
+      bpf_probe_read_user(&record.remote_port, 2, (void *)(address + 2));
+      bpf_probe_read_user(&record.remote_address[12], 4, (void *)(address + 4));
+    } else if (family == 10 /* AF_INET6 */) {
+      record.flags = WIRE_FLAG_REMOTE;
+      bpf_probe_read_user(&record.remote_port, 2, (void *)(address + 2));
+      bpf_probe_read_user(&record.remote_address, 16, (void *)(address + 8));
+    }
+  }
+  emit(ctx, cfg, &record, sizeof(record), 0, 1);
+}
+
+static __always_inline void set_descriptor(u32 tgid, s32 fd, u64 flow, u32 kind, u32 close_on_exec) {
+  struct wire_fd_key key = {tgid, fd};
+  struct wire_fd_value value = {flow, kind, close_on_exec};
+  if (bpf_map_update_elem(&descriptors, &key, &value, BPF_ANY)) {
+    struct wire_counters *count = my_counters();
+    if (count)
+      count->flows_untracked++;
+  }
+}
+
+static __always_inline struct wire_fd_value *descriptor(u32 tgid, s32 fd) {
+  struct wire_fd_key key = {tgid, fd};
+  return bpf_map_lookup_elem(&descriptors, &key);
+}
+
+static __always_inline void forget_descriptor(void *ctx, const struct wire_config *cfg, u32 tgid, s32 fd) {
+  struct wire_fd_key key = {tgid, fd};
+  struct wire_fd_value *known = bpf_map_lookup_elem(&descriptors, &key);
+  if (!known)
+    return;
+  u64 flow = known->flow;
+  bpf_map_delete_elem(&descriptors, &key);
+  if (flow)
+    note(ctx, cfg, WIRE_FD_CLOSE, flow, fd, -1, 0, 0, 0);
+}
+
+static __always_inline u64 begin_flow(const struct wire_config *cfg) {
+  u64 flow = next_flow_id(cfg);
+  struct stream fresh = {};
+  if (bpf_map_update_elem(&streams, &flow, &fresh, BPF_ANY)) {
+    struct wire_counters *count = my_counters();
+    if (count)
+      count->flows_untracked++;
+    return 0;
+  }
+  return flow;
+}
+
+static __always_inline int is_rx(u32 op) { return op >= WIRE_OP_READ; }
+
+SEC("tracepoint") int floor_enter(struct enter_record *ctx) {
+  u64 arguments[4] = {};
+  u32 op = op_of(ctx->number);
+  /* Not by ctx->argument[i]: a program that reads past the arguments of the call it is attached to is refused. */
+  bpf_probe_read_kernel(arguments, sizeof(arguments), ctx->argument);
+  u64 first = arguments[0], second = arguments[1], third = arguments[2], fourth = arguments[3];
+  u64 id = bpf_get_current_pid_tgid();
+  u32 tgid = id >> 32;
+  s32 fd = first;
+  struct wire_config *cfg = my_config();
+  if (op == WIRE_OP_NONE || !cfg)
+    return 0;
+  if (cfg->self_tgid == tgid) {
+    if (fd == WIRE_BEAT_FD) {
+      struct wire_header beat;
+      fill_header(&beat, WIRE_BEAT, third, 0);
+      emit(ctx, cfg, &beat, sizeof(beat), 0, 1);
+      return 0;
+    }
+    if (!cfg->trace_self)
+      return 0;
+  }
+  struct call *call = my_call((u32)id);
+  if (!call)
+    return 0;
+  u64 flow = 0;
+  if (op <= WIRE_OP_RECVMMSG) {
+    if (op == WIRE_OP_SPLICE)
+      fd = third;
+    struct wire_fd_value *known = descriptor(tgid, fd);
+    if (op == WIRE_OP_SPLICE && (!known || !known->flow)) {
+      fd = first;
+      known = descriptor(tgid, fd);
+      if (known && known->flow) {
+        flow = known->flow;
+        op = WIRE_OP_RECVMMSG + 100; /* a receiving splice */
+      }
+    }
+    if (!known) {
+      /* read and write are mostly for files, of which the map holds nothing; these are for sockets only. */
+      if (op == WIRE_OP_SENDMSG || op == WIRE_OP_SENDMMSG || op >= WIRE_OP_RECVMSG || op == WIRE_OP_RECVFROM) {
+        set_descriptor(tgid, fd, 0, WIRE_FD_KIND_ASKED, 0);
+        note(ctx, cfg, WIRE_FD_UNKNOWN, 0, fd, -1, 0, 0, 0);
+      }
+    } else {
+      flow = known->flow;
+    }
+    if (!flow && op != WIRE_OP_RECVMSG) {
+      call->tid_op = 0;
+      return 0;
+    }
+    u32 flags = op == WIRE_OP_RECVFROM || op == WIRE_OP_RECVMMSG ? (u32)fourth
+                : op == WIRE_OP_RECVMSG                          ? (u32)third
+                                                                 : 0;
+    if (flags & (0x2 /* MSG_PEEK */ | 0x2000 /* MSG_ERRQUEUE */)) {
+      call->tid_op = 0;
+      return 0;
+    }
+    if (flags & 0x20 /* MSG_TRUNC */)
+      op = WIRE_OP_RECVMMSG + 100;
+    struct stream *stream = bpf_map_lookup_elem(&streams, &flow);
+    if (stream)
+      call->end = is_rx(op) ? stream->end[WIRE_RX] : stream->end[WIRE_TX];
+  } else if (op == WIRE_OP_CLOSE) {
+    /* At enter: once the call is over, another thread may have been given the number again. */
+    forget_descriptor(ctx, cfg, tgid, fd);
+    return 0;
+  }
+  call->tid_op = (id << 32) | op;
+  call->flow = flow;
+  call->at_ns = is_rx(op) ? 0 : bpf_ktime_get_ns();
+  call->socket = 0;
+  call->argument[0] = first;
+  call->argument[1] = second;
+  call->argument[2] = third;
+  call->argument[3] = fourth;
+  if (op == WIRE_OP_CLONE3) {
+    u64 flags = 0;
+    bpf_probe_read_user(&flags, sizeof(flags), (void *)first);
+    call->argument[0] = flags;
+  }
+  return 0;
+}
+
+static __always_inline void tell_user(void *ctx, const struct wire_config *cfg, struct stream *stream, u64 flow,
+                                      u32 direction, u64 id) {
+  struct wire_process process = {};
+  stream->user[direction] = id >> 32;
+  fill_header(&process.header, WIRE_OWNER, flow, 0);
+  process.header.direction = direction;
+  process.uid = bpf_get_current_uid_gid();
+  /* Only the leader's own name is the process's; for another thread user space must look. */
+  if ((u32)id == id >> 32)
+    bpf_get_current_comm(process.comm, sizeof(process.comm));
+  emit(ctx, cfg, &process, sizeof(process), 0, 0);
+}
+
+#define USER_MSGHDR_CONTROL 32 /* offsetof(struct user_msghdr, msg_control) */
+#define DESCRIPTORS_RECEIVED 8
+
+/* Descriptors that came with a message (SCM_RIGHTS) are unknown until user space looks. */
+static __always_inline void receive_descriptors(void *ctx, const struct wire_config *cfg, u32 tgid, u64 message) {
+  u64 control[2] = {0, 0};     /* address, size */
+  u64 first_header[2] = {0, 0}; /* struct cmsghdr: length; level and type */
+  bpf_probe_read_user(control, sizeof(control), (void *)(message + USER_MSGHDR_CONTROL));
+  if (!control[0] || control[1] < sizeof(first_header) + sizeof(s32))
+    return;
+  if (bpf_probe_read_user(first_header, sizeof(first_header), (void *)control[0]) ||
+      first_header[1] != ((1ull << 32) | 1) /* SOL_SOCKET, SCM_RIGHTS */)
+    return;
+  COPY_LOOP
+  for (u32 i = 0; i < DESCRIPTORS_RECEIVED; i++) {
+    s32 fd = -1;
+    u64 at = sizeof(first_header) + i * sizeof(fd);
+    if (at + sizeof(fd) > first_header[0])
+      break;
+    if (bpf_probe_read_user(&fd, sizeof(fd), (void *)(control[0] + at)) || fd < 0)
+      break;
+    set_descriptor(tgid, fd, 0, WIRE_FD_KIND_ASKED, 0);
+    note(ctx, cfg, WIRE_FD_UNKNOWN, 0, fd, -1, 0, 0, 0);
+  }
+}
+
+SEC("tracepoint") int floor_data_exit(struct exit_record *ctx) {
+  u64 id = bpf_get_current_pid_tgid();
+  struct call *call = my_call((u32)id);
+  struct wire_config *cfg = my_config();
+  if (!call || !cfg || call->tid_op >> 32 != (u32)id)
+    return 0;
+  u32 op = (u32)call->tid_op;
+  call->tid_op = 0;
+  long result = ctx->result;
+  u64 flow = call->flow;
+  if (result <= 0)
+    return 0;
+  if (op == WIRE_OP_RECVMSG && !flow)
+    receive_descriptors(ctx, cfg, id >> 32, call->argument[1]);
+  if (!flow)
+    return 0;
+  struct stream *stream = bpf_map_lookup_elem(&streams, &flow);
+  if (!stream)
+    return 0;
+  u64 moved = result;
+  if (op == WIRE_OP_SENDMMSG || op == WIRE_OP_RECVMMSG) {
+    /* The sum is kept in the map: in a register its range would differ in every round, and no two states would merge. */
+    call->summed = 0;
+    COPY_LOOP
+    for (int i = 0; i < MESSAGES_SUMMED; i++) {
+      u32 length = 0;
+      if (i >= result)
+        break;
+      bpf_probe_read_user(&length, sizeof(length),
+                          (void *)(call->argument[1] + USER_MMSGHDR_LENGTH + i * USER_MMSGHDR_SIZE));
+      call->summed += length;
+    }
+    moved = call->summed;
+    if (!moved)
+      return 0;
+  }
+  u32 direction = is_rx(op) ? WIRE_RX : WIRE_TX;
+  u64 begin;
+  if (direction == WIRE_RX) {
+    begin = stream->end[WIRE_RX];
+    __sync_fetch_and_add(&stream->end[WIRE_RX], moved);
+    if (stream->user[WIRE_RX] != id >> 32)
+      tell_user(ctx, cfg, stream, flow, WIRE_RX, id);
+  } else {
+    begin = stream->end[WIRE_TX];
+    __sync_fetch_and_add(&stream->end[WIRE_TX], moved);
+    if (stream->user[WIRE_TX] != id >> 32)
+      tell_user(ctx, cfg, stream, flow, WIRE_TX, id);
+  }
+  struct moved_call delivered = {
+      .flow = flow,
+      .at_ns = call->at_ns,
+      .begin = begin,
+      .moved = moved,
+      .buffer = call->argument[1],
+      .size = call->argument[2],
+      .op = op,
+      .direction = direction,
+      .exact = begin == call->end,
+      .zero_copy = op == WIRE_OP_SENDFILE || op == WIRE_OP_SPLICE || op > WIRE_OP_RECVMMSG,
+  };
+  deliver(ctx, cfg, &delivered);
+  return 0;
+}
+
+static __always_inline void duplicate(void *ctx, const struct wire_config *cfg, u32 tgid, s32 from, s32 to,
+                                      u32 close_on_exec) {
+  if (from == to)
+    return;
+  forget_descriptor(ctx, cfg, tgid, to);
+  struct wire_fd_value *known = descriptor(tgid, from);
+  if (!known)
+    return;
+  u64 flow = known->flow;
+  set_descriptor(tgid, to, flow, known->kind, close_on_exec);
+  if (flow)
+    note(ctx, cfg, WIRE_FD_DUP, flow, to, from, 0, 0, 0);
+}
+
+#define CLOEXEC 02000000 /* SOCK_CLOEXEC, O_CLOEXEC */
+
+SEC("tracepoint") int floor_descriptor_exit(struct exit_record *ctx) {
+  u64 id = bpf_get_current_pid_tgid();
+  u32 tgid = id >> 32;
+  struct call *call = my_call((u32)id);
+  struct wire_config *cfg = my_config();
+  if (!call || !cfg || call->tid_op >> 32 != (u32)id)
+    return 0;
+  u32 op = (u32)call->tid_op;
+  call->tid_op = 0;
+  s32 result = ctx->result;
+  u64 first = call->argument[0];
+  u64 second = call->argument[1];
+  u64 third = call->argument[2];
+  u64 fourth = call->argument[3];
+
+  if (op == WIRE_OP_CONNECT) {
+    /* Only a TCP socket changes its state to SYN_SENT inside the call. */
+    if (!call->socket)
+      return 0;
+    struct wire_fd_value *known = descriptor(tgid, first);
+    u32 close_on_exec = known ? known->close_on_exec : 0;
+    u64 flow = begin_flow(cfg);
+    if (!flow)
+      return 0;
+    set_descriptor(tgid, first, flow, WIRE_FD_KIND_TCP, close_on_exec);
+    note(ctx, cfg, WIRE_FD_CONNECT, flow, first, -1, call->socket, second, 0);
+    return 0;
+  }
+  if (result < 0)
+    return 0;
+  if (op == WIRE_OP_SOCKET) {
+    u32 tcp = (first == 2 || first == 10) && (second & 0xf) == 1 /* SOCK_STREAM */;
+    set_descriptor(tgid, result, 0, tcp ? WIRE_FD_KIND_TCP : WIRE_FD_KIND_OTHER, (second & CLOEXEC) != 0);
+  } else if (op == WIRE_OP_ACCEPT) {
+    struct wire_fd_value *listener = descriptor(tgid, first);
+    u32 kind = listener ? listener->kind : WIRE_FD_KIND_TCP;
+    if (kind == WIRE_FD_KIND_OTHER) {
+      set_descriptor(tgid, result, 0, WIRE_FD_KIND_OTHER, (fourth & CLOEXEC) != 0);
+      return 0;
+    }
+    u64 flow = begin_flow(cfg);
+    if (!flow)
+      return 0;
+    set_descriptor(tgid, result, flow, WIRE_FD_KIND_TCP, (fourth & CLOEXEC) != 0);
+    note(ctx, cfg, WIRE_FD_ACCEPT, flow, result, first, 0, second, 0);
+  } else if (op == WIRE_OP_DUP) {
+    duplicate(ctx, cfg, tgid, first, result, 0);
+  } else if (op == WIRE_OP_DUP2) {
+    duplicate(ctx, cfg, tgid, first, result, (third & CLOEXEC) != 0);
+  } else if (op == WIRE_OP_FCNTL) {
+    if (second == 0 /* F_DUPFD */ || second == 1030 /* F_DUPFD_CLOEXEC */) {
+      duplicate(ctx, cfg, tgid, first, result, second == 1030);
+    } else if (second == 2 /* F_SETFD */) {
+      struct wire_fd_value *known = descriptor(tgid, first);
+      if (known)
+        known->close_on_exec = third & 1;
+    }
+  } else if (op == WIRE_OP_GETFD) {
+    set_descriptor(tgid, result, 0, WIRE_FD_KIND_ASKED, 1);
+    note(ctx, cfg, WIRE_FD_UNKNOWN, 0, result, -1, 0, 0, 0);
+#ifndef EMIT_PERF /* close_range came with 5.9 */
+  } else if (op == WIRE_OP_CLOSE_RANGE) {
+    for (u32 i = 0; i < DESCRIPTORS_INHERITED; i++) {
+      u64 fd = (u32)first + (u64)i;
+      if (fd > (u32)second)
+        break;
+      struct wire_fd_key key = {tgid, fd};
+      struct wire_fd_value *known = bpf_map_lookup_elem(&descriptors, &key);
+      if (!known)
+        continue;
+      if (third & 4 /* CLOSE_RANGE_CLOEXEC */)
+        known->close_on_exec = 1;
+      else
+        bpf_map_delete_elem(&descriptors, &key);
+    }
+#endif
+  }
+  return 0;
+}
+
+SEC("tracepoint") int floor_state(void *ctx) {
+  u32 zero = 0;
+  struct wire_layout *at = bpf_map_lookup_elem(&layout, &zero);
+  struct wire_config *cfg = my_config();
+  if (!at || !cfg)
+    return 0;
+  struct wire_open record = {};
+  u32 old_state = 0, new_state = 0;
+  u64 socket = 0;
+  u16 family = 0, protocol = 0;
+  bpf_probe_read_kernel(&protocol, at->state_protocol_size == 1 ? 1 : 2, ctx + at->state_protocol);
+  if (protocol != 6 /* IPPROTO_TCP */)
+    return 0;
+  bpf_probe_read_kernel(&socket, sizeof(socket), ctx + at->state_socket);
+  bpf_probe_read_kernel(&old_state, sizeof(old_state), ctx + at->state_old);
+  bpf_probe_read_kernel(&new_state, sizeof(new_state), ctx + at->state_new);
+  bpf_probe_read_kernel(&family, sizeof(family), ctx + at->state_family);
+  if (new_state == 2 /* TCP_SYN_SENT */) {
+    u64 id = bpf_get_current_pid_tgid();
+    struct call *call = my_call((u32)id);
+    if (call && call->tid_op == ((id << 32) | WIRE_OP_CONNECT))
+      call->socket = socket;
+    return 0;
+  }
+  fill_header(&record.header, WIRE_STATE, socket, 0);
+  record.old_state = old_state;
+  record.new_state = new_state;
+  bpf_probe_read_kernel(&record.local_port, 2, ctx + at->state_source_port);
+  bpf_probe_read_kernel(&record.remote_port, 2, ctx + at->state_destination_port);
+  record.local_port = __builtin_bswap16(record.local_port);
+  record.remote_port = __builtin_bswap16(record.remote_port);
+  if (family == 2) {
+    record.local_address[10] = record.local_address[11] = 0xff;
+    record.remote_address[10] = record.remote_address[11] = 0xff;
+    bpf_probe_read_kernel(&record.local_address[12], 4, ctx + at->state_source4);
+    bpf_probe_read_kernel(&record.remote_address[12], 4, ctx + at->state_destination4);
+  } else {
+    bpf_probe_read_kernel(&record.local_address, 16, ctx + at->state_source6);
+    bpf_probe_read_kernel(&record.remote_address, 16, ctx + at->state_destination6);
+  }
+  record.flags = WIRE_FLAG_LOCAL | WIRE_FLAG_REMOTE;
+  emit(ctx, cfg, &record, sizeof(record), 0, 0);
+  return 0;
+}
+
+SEC("tracepoint") int floor_destroy(void *ctx) {
+  u32 zero = 0;
+  struct wire_layout *at = bpf_map_lookup_elem(&layout, &zero);
+  struct wire_config *cfg = my_config();
+  struct wire_open record = {};
+  u64 socket = 0;
+  if (!at || !cfg)
+    return 0;
+  bpf_probe_read_kernel(&socket, sizeof(socket), ctx + at->destroy_socket);
+  fill_header(&record.header, WIRE_STATE, socket, 0);
+  record.new_state = WIRE_STATE_DESTROYED;
+  emit(ctx, cfg, &record, sizeof(record), 0, 0);
+  return 0;
+}
+
+SEC("tracepoint") int floor_fork(void *ctx) {
+  u32 zero = 0;
+  struct wire_layout *at = bpf_map_lookup_elem(&layout, &zero);
+  struct wire_config *cfg = my_config();
+  u64 id = bpf_get_current_pid_tgid();
+  u32 tgid = id >> 32;
+  u32 child = 0;
+  if (!at || !cfg)
+    return 0;
+  struct call *call = my_call((u32)id);
+  if (call && (call->tid_op == ((id << 32) | WIRE_OP_CLONE) || call->tid_op == ((id << 32) | WIRE_OP_CLONE3)) &&
+      (call->argument[0] & 0x10000 /* CLONE_THREAD */))
+    return 0;
+  bpf_probe_read_kernel(&child, sizeof(child), ctx + at->fork_child);
+  if (cfg->self_tgid != tgid) {
+    COPY_LOOP
+    for (s32 fd = 0; fd < DESCRIPTORS_INHERITED; fd++) {
+      struct wire_fd_value *known = descriptor(tgid, fd);
+      if (!known)
+        continue;
+      u64 flow = known->flow;
+      set_descriptor(child, fd, flow, known->kind, known->close_on_exec);
+    }
+  }
+  struct wire_process process = {};
+  fill_header(&process.header, WIRE_FORK, 0, 0);
+  process.child = child;
+  process.uid = bpf_get_current_uid_gid();
+  emit(ctx, cfg, &process, sizeof(process), 0, 0);
+  return 0;
+}
+
+struct exec_record {
+  struct wire_process process;
+  char path[WIRE_PATH_SIZE];
+};
+
+SEC("tracepoint") int floor_exec(void *ctx) {
+  u32 zero = 0;
+  struct wire_layout *at = bpf_map_lookup_elem(&layout, &zero);
+  struct wire_config *cfg = my_config();
+  u32 tgid = bpf_get_current_pid_tgid() >> 32;
+  if (!at || !cfg)
+    return 0;
+  COPY_LOOP
+  for (s32 fd = 0; fd < DESCRIPTORS_INHERITED; fd++) {
+    struct wire_fd_key key = {tgid, fd};
+    struct wire_fd_value *known = bpf_map_lookup_elem(&descriptors, &key);
+    if (known && known->close_on_exec)
+      bpf_map_delete_elem(&descriptors, &key);
+  }
+  struct exec_record record = {};
+  fill_header(&record.process.header, WIRE_EXEC, 0, 0);
+  record.process.uid = bpf_get_current_uid_gid();
+  bpf_get_current_comm(record.process.comm, sizeof(record.process.comm));
+  u32 location = 0;
+  bpf_probe_read_kernel(&location, sizeof(location), ctx + at->exec_filename);
+  long length = bpf_probe_read_kernel_str(record.path, sizeof(record.path), ctx + (location & 0xffff));
+  record.process.header.kept = length > 0 ? (u64)length - 1 : 0;
+  emit(ctx, cfg, &record, sizeof(record), 0, 0);
+  return 0;
+}
+
+SEC("tracepoint") int floor_process_exit(void *ctx) {
+  struct wire_config *cfg = my_config();
+  u64 id = bpf_get_current_pid_tgid();
+  /* Without the kernel's types the leader's exit stands for the process's. */
+  if (!cfg || (u32)id != id >> 32)
+    return 0;
+  COPY_LOOP
+  for (s32 fd = 0; fd < DESCRIPTORS_INHERITED; fd++) {
+    struct wire_fd_key key = {(u32)id, fd};
+    bpf_map_delete_elem(&descriptors, &key);
+  }
+  struct wire_process process = {};
+  fill_header(&process.header, WIRE_EXIT, 0, 0);
+  process.uid = bpf_get_current_uid_gid();
+  bpf_get_current_comm(process.comm, sizeof(process.comm));
+  emit(ctx, cfg, &process, sizeof(process), 0, 0);
+  return 0;
+}
+
+char _license[] SEC("license") = "Dual MIT/GPL";

@@ -1,0 +1,266 @@
+#include "backends/tracepoint/descriptor_tracker.h"
+
+#include <algorithm>
+#include <iterator>
+#include <set>
+
+namespace tracer {
+namespace {
+
+Endpoint endpoint(const std::uint8_t (&address)[16], std::uint16_t network_port) {
+  Endpoint out;
+  std::copy(std::begin(address), std::end(address), out.address.begin());
+  out.port = static_cast<std::uint16_t>((network_port >> 8) | (network_port << 8));
+  return out;
+}
+
+constexpr std::uint8_t raw(TcpState state) { return static_cast<std::uint8_t>(state); }
+
+Event event_at(EventTime at, ProcessRef who) {
+  Event event;
+  event.at = at;
+  event.who = who;
+  return event;
+}
+
+ProcessRef who_of(const wire_header& header) { return {header.tgid, header.tid}; }
+
+}  // namespace
+
+void DescriptorTracker::open_flow(std::uint64_t id, const Flow& flow, Role role, bool preexisting, ProcessRef who,
+                                  EventTime at, EventHandler& out) {
+  FlowOpened opened;
+  opened.flow = {id};
+  opened.local = flow.local;
+  opened.remote = flow.remote;
+  opened.role = role;
+  opened.network_namespace = namespace_of(who.tgid);
+  opened.preexisting = preexisting;
+  opened.tx_offset = 0;
+  opened.rx_offset = 0;
+  if (flow.local && flow.remote) by_tuple_[{*flow.local, *flow.remote}] = id;
+  if (flow.inode != 0) by_inode_[flow.inode] = id;
+  flows_[id] = flow;
+  Event event = event_at(at, who);
+  event.body = opened;
+  out.on_event(event);
+}
+
+void DescriptorTracker::adopt_existing(EventTime now, EventHandler& out) {
+  const auto owned = ownership_.all_tcp_descriptors();
+  std::set<std::pair<std::uint64_t, std::uint16_t>> listening;  // namespace, port
+  for (const auto& each : owned)
+    if (each.socket.state == TcpState::listen && each.socket.local)
+      listening.emplace(each.socket.network_namespace, each.socket.local->port);
+  for (const auto& each : owned) {
+    const SocketFacts& facts = each.socket;
+    std::uint64_t flow = 0;
+    if (facts.state != TcpState::listen && facts.state != TcpState::close && facts.local && facts.remote) {
+      const auto known = by_inode_.find(facts.inode);
+      flow = known != by_inode_.end() ? known->second : 0;
+      if (flow == 0) {
+        flow = next_own_flow_++;
+        Role role = Role::unknown;
+        if (listening.contains({facts.network_namespace, facts.local->port})) role = Role::server;
+        else if (listening.contains({facts.network_namespace, facts.remote->port})) role = Role::client;
+        map_.add_stream(flow);
+        open_flow(flow, {facts.local, facts.remote, 0, facts.inode}, role, true, {each.tgid, each.tgid}, now, out);
+      }
+    }
+    map_.set({each.tgid, each.fd}, {flow, WIRE_FD_KIND_TCP, 0}, false);
+  }
+}
+
+void DescriptorTracker::on_descriptor(const wire_fd& note, EventHandler& out) {
+  switch (note.op) {
+    case WIRE_FD_CONNECT: return on_connect(note, out);
+    case WIRE_FD_ACCEPT: return on_accept(note, out);
+    case WIRE_FD_UNKNOWN: return on_unknown(note, out);
+    default: return;  // closes and copies: the socket's own states say when the flow ends
+  }
+}
+
+void DescriptorTracker::bind(std::uint64_t flow, std::uint64_t socket) {
+  const auto at = sockets_.find(socket);
+  if (at == sockets_.end()) return;
+  at->second.flow = flow;
+  if (const auto known = flows_.find(flow); known != flows_.end()) known->second.socket = socket;
+}
+
+void DescriptorTracker::on_connect(const wire_fd& note, EventHandler& out) {
+  Flow flow;
+  flow.socket = note.socket;
+  if ((note.flags & WIRE_FLAG_REMOTE) != 0) flow.remote = endpoint(note.remote_address, note.remote_port);
+  const auto seen = sockets_.find(note.socket);
+  if (seen != sockets_.end()) {
+    flow.local = seen->second.local;
+    flow.remote = seen->second.remote;
+    seen->second.flow = note.header.flow;
+  } else {
+    remember(note.socket, {{}, flow.remote.value_or(Endpoint{}), note.header.flow});
+  }
+  open_flow(note.header.flow, flow, Role::client, false, who_of(note.header), {note.header.at_ns}, out);
+}
+
+std::uint64_t DescriptorTracker::claim(const Endpoint& remote) {
+  const auto [first, last] = unclaimed_.equal_range(remote);
+  if (first == last || std::next(first) != last) return 0;  // none, or two namespaces with the same peer
+  const std::uint64_t socket = first->second;
+  unclaimed_.erase(first);
+  return socket;
+}
+
+void DescriptorTracker::on_accept(const wire_fd& note, EventHandler& out) {
+  Flow flow;
+  if ((note.flags & WIRE_FLAG_REMOTE) != 0) {
+    flow.remote = endpoint(note.remote_address, note.remote_port);
+    flow.socket = claim(*flow.remote);
+  } else {
+    const FdAnswer answer = ownership_.descriptor(note.header.tgid, note.fd);
+    if (answer.kind == FdKind::not_tcp) {
+      map_.set({note.header.tgid, note.fd}, {0, WIRE_FD_KIND_OTHER, 0}, true);
+      map_.remove_stream(note.header.flow);
+      return;
+    }
+    flow.local = answer.socket.local;
+    flow.remote = answer.socket.remote;
+    flow.inode = answer.socket.inode;
+    if (flow.remote) {
+      flow.socket = claim(*flow.remote);
+    } else if (unclaimed_.size() == 1) {
+      // Closed again before anybody could look, but only one connection can have been accepted.
+      flow.socket = unclaimed_.begin()->second;
+      unclaimed_.clear();
+    }
+  }
+  if (const auto seen = sockets_.find(flow.socket); seen != sockets_.end()) {
+    flow.local = seen->second.local;
+    flow.remote = seen->second.remote;
+  } else if (!flow.local) {
+    const FdAnswer answer = ownership_.descriptor(note.header.tgid, note.fd);
+    if (answer.kind == FdKind::tcp) {
+      flow.local = answer.socket.local;
+      flow.inode = answer.socket.inode;
+      if (!flow.remote) flow.remote = answer.socket.remote;
+    }
+  }
+  open_flow(note.header.flow, flow, Role::server, false, who_of(note.header), {note.header.at_ns}, out);
+  if (flow.socket != 0) bind(note.header.flow, flow.socket);
+}
+
+void DescriptorTracker::on_unknown(const wire_fd& note, EventHandler& out) {
+  const wire_fd_key key{note.header.tgid, note.fd};
+  const FdAnswer answer = ownership_.descriptor(note.header.tgid, note.fd);
+  if (answer.kind == FdKind::gone || answer.kind == FdKind::unreadable) return map_.forget(key);  // asked again later
+  if (answer.kind != FdKind::tcp) return map_.set(key, {0, WIRE_FD_KIND_OTHER, 0}, true);
+  const SocketFacts& facts = answer.socket;
+  std::uint64_t flow = 0;
+  if (const auto known = by_inode_.find(facts.inode); known != by_inode_.end()) flow = known->second;
+  if (flow == 0 && facts.local && facts.remote) flow = flow_of(0, {*facts.local, *facts.remote});
+  if (flow == 0 && facts.state != TcpState::listen) {
+    flow = next_own_flow_++;
+    map_.add_stream(flow);
+    open_flow(flow, {facts.local, facts.remote, 0, facts.inode}, Role::unknown, true, who_of(note.header),
+              {note.header.at_ns}, out);
+  }
+  map_.set(key, {flow, WIRE_FD_KIND_TCP, 0}, true);
+}
+
+std::uint64_t DescriptorTracker::flow_of(std::uint64_t socket, const Tuple& tuple) {
+  if (const auto seen = sockets_.find(socket); seen != sockets_.end() && seen->second.flow != 0)
+    return seen->second.flow;
+  const auto known = by_tuple_.find(tuple);
+  return known != by_tuple_.end() ? known->second : 0;
+}
+
+void DescriptorTracker::remember(std::uint64_t socket, const Socket& facts) {
+  if (sockets_.size() >= sockets_max_) {
+    ++sockets_forgotten_;
+    if (unclaimed_.empty()) return;
+    sockets_.erase(unclaimed_.begin()->second);
+    unclaimed_.erase(unclaimed_.begin());
+  }
+  sockets_[socket] = facts;
+}
+
+void DescriptorTracker::on_state(const wire_open& note, EventHandler& out) {
+  const std::uint64_t socket = note.header.flow;
+  const EventTime at{note.header.at_ns};
+  const Tuple tuple{endpoint(note.local_address, note.local_port), endpoint(note.remote_address, note.remote_port)};
+  if (note.new_state == raw(TcpState::established)) {
+    if (note.old_state == raw(TcpState::syn_recv)) {
+      remember(socket, {tuple.first, tuple.second, 0});
+      unclaimed_.emplace(tuple.second, socket);
+      return;
+    }
+    const auto seen = sockets_.find(socket);
+    const std::uint64_t flow = seen != sockets_.end() ? seen->second.flow : 0;
+    remember(socket, {tuple.first, tuple.second, flow});
+    if (flow == 0) return;  // connect has not returned yet
+    flows_[flow].local = tuple.first;
+    flows_[flow].remote = tuple.second;
+    by_tuple_[tuple] = flow;
+    FlowUpdated updated;
+    updated.flow = {flow};
+    updated.local = tuple.first;
+    updated.remote = tuple.second;
+    Event event = event_at(at, {});
+    event.body = updated;
+    out.on_event(event);
+    return;
+  }
+  const std::uint64_t flow = flow_of(socket, tuple);
+  const auto say = [&](auto body) {
+    Event event = event_at(at, {});
+    event.body = body;
+    out.on_event(event);
+  };
+  const bool destroyed = note.new_state == WIRE_STATE_DESTROYED;
+  const bool closed = note.new_state == raw(TcpState::close);
+  if (flow != 0) {
+    if (closed || note.new_state == raw(TcpState::fin_wait1) || note.new_state == raw(TcpState::last_ack))
+      say(StreamEnded{{flow}, Direction::tx, std::nullopt});
+    if (closed || note.new_state == raw(TcpState::close_wait)) say(StreamEnded{{flow}, Direction::rx, std::nullopt});
+  }
+  if (destroyed || (closed && !destroy_seen_)) forget(socket, flow, say);
+}
+
+template <typename Say>
+void DescriptorTracker::forget(std::uint64_t socket, std::uint64_t flow, Say say) {
+  if (const auto seen = sockets_.find(socket); seen != sockets_.end()) {
+    const auto [first, last] = unclaimed_.equal_range(seen->second.remote);
+    for (auto each = first; each != last; ++each)
+      if (each->second == socket) {
+        unclaimed_.erase(each);
+        break;
+      }
+    sockets_.erase(seen);
+  }
+  if (flow == 0) return;
+  say(FlowClosed{{flow}, {}, {}, {}, {}});
+  map_.remove_stream(flow);
+  const auto known = flows_.find(flow);
+  if (known == flows_.end()) return;
+  by_inode_.erase(known->second.inode);
+  if (known->second.local && known->second.remote) {
+    const auto same = by_tuple_.find({*known->second.local, *known->second.remote});
+    if (same != by_tuple_.end() && same->second == flow) by_tuple_.erase(same);
+  }
+  flows_.erase(known);
+}
+
+std::uint64_t DescriptorTracker::namespace_of(std::uint32_t tgid) {
+  if (tgid == 0) return 0;
+  const std::uint64_t now = ownership_.network_namespace(tgid);
+  if (now != 0) return namespaces_[tgid] = now;
+  const auto known = namespaces_.find(tgid);  // the process is gone already
+  return known != namespaces_.end() ? known->second : 0;
+}
+
+void DescriptorTracker::on_fork(std::uint32_t parent, std::uint32_t child) {
+  if (const auto known = namespaces_.find(parent); known != namespaces_.end()) namespaces_[child] = known->second;
+}
+
+void DescriptorTracker::on_exit(std::uint32_t tgid) { namespaces_.erase(tgid); }
+
+}  // namespace tracer

@@ -1,0 +1,95 @@
+// Which TCP connection a descriptor is, where the kernel cannot be asked: follows what the floor programs note about
+// descriptors and socket states, asks Ownership for the rest, and says it all as flow events.
+//
+// Pure bookkeeping but for the two interfaces it is given. The kernel-side descriptor map is the truth that the programs
+// act on; this class only fills in what they could not know.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "backends/bpf/wire.h"
+#include "core/event.h"
+#include "core/ownership.h"
+
+namespace tracer {
+
+// The kernel-side maps, as far as user space writes them.
+class DescriptorMap {
+ public:
+  virtual ~DescriptorMap() = default;
+  // `replace` false: an entry that is there stays, it is newer than what user space knows.
+  virtual void set(wire_fd_key key, wire_fd_value value, bool replace) = 0;
+  virtual void forget(wire_fd_key key) = 0;
+  virtual void add_stream(std::uint64_t flow) = 0;
+  virtual void remove_stream(std::uint64_t flow) = 0;
+};
+
+struct DescriptorTrackerOptions {
+  std::size_t sockets_max = 65536;  // TCP sockets remembered; past it unclaimed ones are forgotten
+  // Whether the end of sockets is reported (tcp:tcp_destroy_sock). If not, TCP_CLOSE stands for it, and what a process
+  // reads from a closed socket is not seen.
+  bool destroy_seen = true;
+};
+
+class DescriptorTracker {
+ public:
+  DescriptorTracker(Ownership& ownership, DescriptorMap& map, DescriptorTrackerOptions options)
+      : ownership_(ownership), map_(map), sockets_max_(options.sockets_max), destroy_seen_(options.destroy_seen) {}
+
+  // Once, after the programs are attached: connections and listeners that were there before.
+  void adopt_existing(EventTime now, EventHandler& out);
+
+  void on_descriptor(const wire_fd& note, EventHandler& out);
+  void on_state(const wire_open& note, EventHandler& out);
+  // Fork and exit keep the namespace cache true.
+  void on_fork(std::uint32_t parent, std::uint32_t child);
+  void on_exit(std::uint32_t tgid);
+
+  [[nodiscard]] std::uint64_t sockets_forgotten() const { return sockets_forgotten_; }
+
+ private:
+  using Tuple = std::pair<Endpoint, Endpoint>;  // local, remote
+
+  struct Flow {
+    std::optional<Endpoint> local, remote;
+    std::uint64_t socket = 0;  // kernel address; 0: not known yet
+    std::uint64_t inode = 0;
+  };
+  struct Socket {
+    Endpoint local, remote;
+    std::uint64_t flow = 0;
+  };
+
+  void open_flow(std::uint64_t id, const Flow& flow, Role role, bool preexisting, ProcessRef who, EventTime at,
+                 EventHandler& out);
+  void on_connect(const wire_fd& note, EventHandler& out);
+  void on_accept(const wire_fd& note, EventHandler& out);
+  void on_unknown(const wire_fd& note, EventHandler& out);
+  void bind(std::uint64_t flow, std::uint64_t socket);
+  template <typename Say>
+  void forget(std::uint64_t socket, std::uint64_t flow, Say say);
+  void remember(std::uint64_t socket, const Socket& facts);
+  [[nodiscard]] std::uint64_t flow_of(std::uint64_t socket, const Tuple& tuple);
+  [[nodiscard]] std::uint64_t namespace_of(std::uint32_t tgid);
+  // The accepted socket whose peer is `remote`, if that is certain.
+  [[nodiscard]] std::uint64_t claim(const Endpoint& remote);
+
+  Ownership& ownership_;
+  DescriptorMap& map_;
+  std::size_t sockets_max_;
+  bool destroy_seen_;
+  std::unordered_map<std::uint64_t, Flow> flows_;
+  std::unordered_map<std::uint64_t, Socket> sockets_;      // by kernel address
+  std::multimap<Endpoint, std::uint64_t> unclaimed_;       // passive sockets nobody accepted yet, by peer
+  std::map<Tuple, std::uint64_t> by_tuple_;                // flow of a tuple; the latest
+  std::unordered_map<std::uint64_t, std::uint64_t> by_inode_;
+  std::unordered_map<std::uint32_t, std::uint64_t> namespaces_;
+  std::uint64_t next_own_flow_ = std::uint64_t{1} << 62;   // above what the programs give out
+  std::uint64_t sockets_forgotten_ = 0;
+};
+
+}  // namespace tracer

@@ -1,0 +1,187 @@
+// Opens syscall_tp, the floor: two programs on every system call that touches sockets or descriptors, with what user
+// space has to add because the kernel's types are not known.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include "backends/bpf/control_maps.h"
+#include "backends/bpf/hash_map.h"
+#include "backends/tracepoint/event_format.h"
+#include "backends/tracepoint/openers.h"
+#include "core/base/unique_fd.h"
+
+extern "C" {
+extern const unsigned char tracepoint_floor_start[], tracepoint_floor_end[];
+extern const unsigned char tracepoint_floor_perf_start[], tracepoint_floor_perf_end[];
+}
+
+namespace tracer {
+namespace {
+
+constexpr std::string_view tracefs_roots[] = {"/sys/kernel/tracing", "/sys/kernel/debug/tracing"};
+
+Result<std::string> read_small_file(const std::string& path) {
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return std::unexpected(os_failure(errno, "open " + path));
+  std::array<char, 16384> buffer;
+  const ssize_t size = ::read(file.get(), buffer.data(), buffer.size());
+  if (size < 0) return std::unexpected(os_failure(errno, "read " + path));
+  return std::string(buffer.data(), static_cast<std::size_t>(size));
+}
+
+Result<EventFormat> read_format(const std::string& event) {
+  Error last{Errc::not_found, 0, "no tracefs", "mount -t tracefs tracefs /sys/kernel/tracing"};
+  for (std::string_view root : tracefs_roots) {
+    const auto text = read_small_file(std::string(root) + "/events/" + event + "/format");
+    if (!text) {
+      last = text.error();
+      continue;
+    }
+    auto format = parse_event_format(*text);
+    if (format) return *std::move(format);
+    last = Error{Errc::malformed, 0, event + ": not a format file", {}};
+  }
+  return std::unexpected(last);
+}
+
+struct LayoutField {
+  const char* event;
+  const char* field;
+  __u32 wire_layout::*offset;
+};
+
+constexpr LayoutField layout_fields[] = {
+    {"sock/inet_sock_set_state", "skaddr", &wire_layout::state_socket},
+    {"sock/inet_sock_set_state", "oldstate", &wire_layout::state_old},
+    {"sock/inet_sock_set_state", "newstate", &wire_layout::state_new},
+    {"sock/inet_sock_set_state", "sport", &wire_layout::state_source_port},
+    {"sock/inet_sock_set_state", "dport", &wire_layout::state_destination_port},
+    {"sock/inet_sock_set_state", "family", &wire_layout::state_family},
+    {"sock/inet_sock_set_state", "protocol", &wire_layout::state_protocol},
+    {"sock/inet_sock_set_state", "saddr", &wire_layout::state_source4},
+    {"sock/inet_sock_set_state", "daddr", &wire_layout::state_destination4},
+    {"sock/inet_sock_set_state", "saddr_v6", &wire_layout::state_source6},
+    {"sock/inet_sock_set_state", "daddr_v6", &wire_layout::state_destination6},
+    {"tcp/tcp_destroy_sock", "skaddr", &wire_layout::destroy_socket},
+    {"sched/sched_process_fork", "child_pid", &wire_layout::fork_child},
+    {"sched/sched_process_exec", "filename", &wire_layout::exec_filename},
+};
+
+// A field that is not there leaves its program unattached; `absent` names the events.
+wire_layout find_layout(std::vector<std::string>& absent) {
+  wire_layout layout{};
+  for (const LayoutField& wanted : layout_fields) {
+    const auto format = read_format(wanted.event);
+    const EventField* field = format ? format->find(wanted.field) : nullptr;
+    if (field == nullptr) {
+      absent.emplace_back(wanted.event);
+      continue;
+    }
+    layout.*wanted.offset = field->offset;
+    if (wanted.offset == &wire_layout::state_protocol) layout.state_protocol_size = field->size;
+  }
+  return layout;
+}
+
+struct EventProgram {
+  const char* program;
+  const char* category;
+  const char* event;
+};
+
+constexpr EventProgram event_programs[] = {
+    {"floor_state", "sock", "inet_sock_set_state"}, {"floor_destroy", "tcp", "tcp_destroy_sock"},
+    {"floor_fork", "sched", "sched_process_fork"},  {"floor_exec", "sched", "sched_process_exec"},
+    {"floor_process_exit", "sched", "sched_process_exit"},
+};
+
+// The system calls without which HTTP cannot be seen at all.
+bool is_required(std::string_view syscall) {
+  return syscall == "read" || syscall == "write" || syscall == "sendto" || syscall == "recvfrom";
+}
+
+class KernelDescriptorMap final : public DescriptorMap {
+ public:
+  KernelDescriptorMap(int descriptors, int streams) : descriptors_(descriptors), streams_(streams) {}
+  void set(wire_fd_key key, wire_fd_value value, bool replace) override {
+    hash_map_set(descriptors_, &key, &value, replace);
+  }
+  void forget(wire_fd_key key) override { hash_map_delete(descriptors_, &key); }
+  void add_stream(std::uint64_t flow) override {
+    const std::array<std::uint64_t, 3> fresh{};
+    hash_map_set(streams_, &flow, fresh.data(), false);
+  }
+  void remove_stream(std::uint64_t flow) override { hash_map_delete(streams_, &flow); }
+
+ private:
+  int descriptors_, streams_;
+};
+
+}  // namespace
+
+Result<OpenedBackend> open_syscalls(const TracepointOptions& options) {
+  if (options.ownership == nullptr)
+    return fail(Errc::invalid_argument, "syscall_tp needs somebody who knows which socket a descriptor is");
+  BpfImage image;
+  image.bytes = options.ring_buffer ? std::span(tracepoint_floor_start, tracepoint_floor_end)
+                                    : std::span(tracepoint_floor_perf_start, tracepoint_floor_perf_end);
+  image.name = "tracer";
+  image.map_entries = {{"copy_works", possible_processors()}};
+  if (options.ring_buffer) image.map_entries.push_back({"events", static_cast<std::uint32_t>(options.ring_bytes)});
+  OpenedBackend opened;
+  opened.kind = BackendKind::tracepoint;
+  opened.mechanism = options.mechanism;
+  auto object = BpfObject::load(image, opened.outcomes);
+  if (!object) return std::unexpected(object.error());
+  auto backend = TracepointBackend::make(std::move(*object), options);
+  if (!backend) return std::unexpected(backend.error());
+  BpfObject& loaded = (*backend)->object();
+
+  std::vector<std::string> absent;
+  const wire_layout layout = find_layout(absent);
+  const std::uint32_t zero = 0;
+  hash_map_set(loaded.map_fd("layout"), &zero, &layout, true);
+  if (auto written = write_syscall_ops(loaded.map_fd("ops"), descriptor_syscalls()); !written)
+    return std::unexpected(written.error());
+
+  bool destroy_seen = false;
+  for (const EventProgram& each : event_programs) {
+    const std::string name = std::string(each.category) + "/" + each.event;
+    bool known = true;
+    for (const std::string& event : absent) known = known && event != name;
+    AttachOutcome outcome = known ? loaded.attach_tracepoint(each.program, each.category, each.event)
+                                  : AttachOutcome{name, false, "this kernel's record has other fields, or no such event"};
+    if (outcome.attached && std::string_view(each.program) == "floor_destroy") destroy_seen = true;
+    opened.outcomes.push_back(std::move(outcome));
+  }
+  for (const SyscallOp& call : descriptor_syscalls()) {
+    const bool data = call.op <= WIRE_OP_RECVMMSG;
+    const std::string name(call.name);
+    AttachOutcome exit = call.op == WIRE_OP_CLOSE
+                             ? AttachOutcome{"syscalls:sys_exit_" + name, true, {}}
+                             : loaded.attach_tracepoint(data ? "floor_data_exit" : "floor_descriptor_exit", "syscalls",
+                                                        "sys_exit_" + name);
+    AttachOutcome enter = loaded.attach_tracepoint("floor_enter", "syscalls", "sys_enter_" + name);
+    for (const AttachOutcome& outcome : {exit, enter})
+      if (!outcome.attached && is_required(name))
+        return fail(Errc::not_supported, outcome.what + ": " + outcome.reason);
+    opened.outcomes.push_back({"syscalls:" + name, enter.attached && exit.attached,
+                               enter.attached ? exit.reason : enter.reason});
+  }
+
+  // Attach first, look second: what is opened in between is seen by the programs, and their entries stay.
+  auto map = std::make_unique<KernelDescriptorMap>(loaded.map_fd("descriptors"), loaded.map_fd("streams"));
+  DescriptorTrackerOptions tracking;
+  tracking.destroy_seen = destroy_seen;
+  auto tracker = std::make_unique<DescriptorTracker>(*options.ownership, *map, tracking);
+  (*backend)->follow_descriptors(std::move(map), std::move(tracker));
+
+  if (auto tested = (*backend)->run_self_test(); !tested) return std::unexpected(tested.error());
+  opened.self_test_seen = (*backend)->self_data_seen();
+  opened.backend = std::move(*backend);
+  return opened;
+}
+
+}  // namespace tracer

@@ -1,0 +1,20 @@
+// Own traffic to prove that what is attached also captures: "loaded" is not "attached", "attached" is not "captured".
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "core/base/result.h"
+
+namespace tracer {
+
+inline constexpr std::string_view self_test_text = "tracer self-test\n";
+
+// One TCP connection over loopback, inside this process: connect, accept, send self_test_text, receive it, close.
+// Answers with the listening port. Fails where loopback is not up (a fresh network namespace).
+[[nodiscard]] Result<std::uint16_t> loopback_exchange();
+
+// A write that fails at once and touches nothing, which the programs answer with a heartbeat carrying `nonce`.
+void send_heartbeat(std::uint32_t nonce);
+
+}  // namespace tracer

@@ -1,0 +1,27 @@
+// Backend `tracepoint`: system calls on TCP sockets, seen at the kernel's tracepoints.
+//
+// Mechanisms, best first: tp_btf and raw_tp resolve descriptors to sockets in the kernel and need its type information;
+// syscall_tp needs none and asks user space which socket a descriptor is.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "core/backend.h"
+#include "core/ownership.h"
+
+namespace tracer {
+
+struct TracepointOptions {
+  Mechanism mechanism = Mechanism::tp_btf;
+  std::size_t ring_bytes = 16u << 20;  // buffer between kernel and tracer; a power of two, at least a page
+  std::string btf_path;                // type information to use instead of the running kernel's; empty: the kernel's
+  bool ring_buffer = true;             // false: perf buffers (kernels before 5.8)
+  bool mappable_arrays = true;         // false: verdicts by system call (kernels before 5.5)
+  Ownership* ownership = nullptr;      // needed by syscall_tp; must outlive the backend
+};
+
+// Attaches, and answers only once an own loopback exchange was seen coming back out of the kernel.
+[[nodiscard]] Result<OpenedBackend> open_tracepoint(const TracepointOptions& options);
+
+}  // namespace tracer

@@ -1,0 +1,183 @@
+#include "backends/tracepoint/tracepoint_backend.h"
+
+#include <poll.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <chrono>
+
+#include "backends/bpf/control_maps.h"
+#include "backends/tracepoint/self_test.h"
+
+namespace tracer {
+namespace {
+
+constexpr std::uint32_t self_test_nonce = 0x7ace;
+constexpr std::chrono::milliseconds self_test_patience{500};
+constexpr std::size_t kept_records_max = 65536;
+constexpr std::size_t perf_pages_per_cpu_max = 512;
+
+EventTime monotonic_now() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return {static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec)};
+}
+
+class Collector final : public EventHandler {
+ public:
+  explicit Collector(std::vector<Event>& events) : events_(events) {}
+  void on_event(const Event& event) override { events_.push_back(event); }
+
+ private:
+  std::vector<Event>& events_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<TracepointBackend>> TracepointBackend::make(std::unique_ptr<BpfObject> object,
+                                                                   const TracepointOptions& options) {
+  auto backend = std::unique_ptr<TracepointBackend>(new TracepointBackend);
+  const int events = object->map_fd("events");
+  const std::size_t page = static_cast<std::size_t>(::getpagesize());
+  std::size_t pages = 1;
+  while (pages < perf_pages_per_cpu_max && pages * page * possible_processors() < options.ring_bytes) pages *= 2;
+  auto reader = options.ring_buffer ? EventReader::open_ring(events) : EventReader::open_perf(events, pages);
+  if (!reader) return std::unexpected(reader.error());
+  auto verdicts = VerdictMap::open(object->map_fd("verdicts"), options.ring_buffer && options.mappable_arrays);
+  if (!verdicts) return std::unexpected(verdicts.error());
+  backend->object_ = std::move(object);
+  backend->reader_ = std::move(*reader);
+  backend->verdicts_ = std::move(*verdicts);
+  backend->config_.version = WIRE_VERSION;
+  backend->config_.self_tgid = static_cast<std::uint32_t>(::getpid());
+  backend->config_.cpus = possible_processors();
+  backend->config_.wake_bytes = static_cast<std::uint32_t>(options.ring_bytes / 4);
+  if (auto written = backend->configure(false); !written) return std::unexpected(written.error());
+  return backend;
+}
+
+Result<void> TracepointBackend::configure(bool trace_self) {
+  config_.trace_self = trace_self ? 1 : 0;
+  return write_config(object_->map_fd("config"), config_);
+}
+
+void TracepointBackend::follow_descriptors(std::unique_ptr<DescriptorMap> map,
+                                           std::unique_ptr<DescriptorTracker> tracker) {
+  descriptor_map_ = std::move(map);
+  tracker_ = std::move(tracker);
+  Collector collector(adopted_);
+  tracker_->adopt_existing(monotonic_now(), collector);
+}
+
+Result<void> TracepointBackend::run_self_test() {
+  if (auto written = configure(true); !written) return written;
+  const auto exchanged = loopback_exchange();
+  if (exchanged) self_port_ = *exchanged;
+  if (auto written = configure(false); !written) return written;
+  send_heartbeat(self_test_nonce);  // emitted after the exchange: once it is here, all of that is
+
+  const auto deadline = std::chrono::steady_clock::now() + self_test_patience;
+  while (!heartbeat_seen_ && std::chrono::steady_clock::now() < deadline) {
+    pollfd waiting{reader_->fd(), POLLIN, 0};
+    ::poll(&waiting, 1, 5);
+    if (auto drained = reader_->drain(*this, kept_records_max); !drained) return std::unexpected(drained.error());
+  }
+  if (!heartbeat_seen_)
+    return fail(Errc::not_supported, "self-test: the programs are attached but no event came back within " +
+                                         std::to_string(self_test_patience.count()) + " ms");
+  if (exchanged && !self_data_seen_)
+    return fail(Errc::not_supported, "self-test: an own exchange over loopback was not seen");
+  return {};
+}
+
+void TracepointBackend::watch_for_self_test(Bytes record) {
+  const Decoded decoded = decode(record);
+  if (const auto* beat = std::get_if<Heartbeat>(&decoded)) heartbeat_seen_ |= beat->nonce == self_test_nonce;
+  if (const auto* made = std::get_if<DecodedEvent>(&decoded))
+    if (const auto* data = std::get_if<FlowData>(&made->event.body))
+      self_data_seen_ |= made->event.who.tgid == config_.self_tgid && as_text(data->bytes) == self_test_text;
+  if (kept_.size() < kept_records_max)
+    kept_.emplace_back(record.begin(), record.end());
+  else
+    ++dropped_;
+}
+
+Result<Drained> TracepointBackend::drain(EventHandler& handler, std::size_t budget) {
+  const bool first = handler_ == nullptr;
+  handler_ = &handler;
+  if (first) {
+    for (const Event& event : std::exchange(adopted_, {})) on_event(event);
+    for (const auto& record : std::exchange(kept_, {})) on_wire(record);
+  }
+  return reader_->drain(*this, budget);
+}
+
+void TracepointBackend::on_wire(Bytes record) {
+  if (handler_ == nullptr) return watch_for_self_test(record);
+  ++delivered_;
+  const Decoded decoded = decode(record);
+  if (const auto* made = std::get_if<DecodedEvent>(&decoded)) {
+    if (tracker_) {
+      if (const auto* forked = std::get_if<ProcessForked>(&made->event.body))
+        tracker_->on_fork(made->event.who.tgid, forked->child_tgid);
+      else if (std::holds_alternative<ProcessExited>(made->event.body))
+        tracker_->on_exit(made->event.who.tgid);
+    }
+    on_event(made->event);
+  } else if (const auto* descriptor = std::get_if<DescriptorNote>(&decoded); descriptor != nullptr && tracker_) {
+    tracker_->on_descriptor(descriptor->note, *this);
+  } else if (const auto* state = std::get_if<SocketStateNote>(&decoded); state != nullptr && tracker_) {
+    tracker_->on_state(state->note, *this);
+  } else if (std::holds_alternative<Heartbeat>(decoded)) {
+    ++self_events_;
+  } else {
+    --delivered_;
+    ++dropped_;
+  }
+}
+
+void TracepointBackend::on_event(const Event& event) {
+  if (is_self(event)) {
+    ++self_events_;
+    return;
+  }
+  handler_->on_event(event);
+}
+
+bool TracepointBackend::is_self(const Event& event) {
+  const bool own = event.who.tgid == config_.self_tgid;
+  if (const auto* opened = std::get_if<FlowOpened>(&event.body)) {
+    const bool test = self_port_ != 0 && ((opened->local && opened->local->port == self_port_) ||
+                                          (opened->remote && opened->remote->port == self_port_));
+    if (own || test) self_flows_.insert(opened->flow.value);
+    return own || test;
+  }
+  if (std::holds_alternative<FlowData>(event.body) || self_flows_.empty()) return own;
+  if (const auto* updated = std::get_if<FlowUpdated>(&event.body))
+    return own || self_flows_.contains(updated->flow.value);
+  if (const auto* ended = std::get_if<StreamEnded>(&event.body)) return self_flows_.contains(ended->flow.value);
+  if (const auto* closed = std::get_if<FlowClosed>(&event.body)) {
+    const bool test = self_flows_.erase(closed->flow.value) != 0;
+    if (self_flows_.empty()) self_port_ = 0;  // the port is anybody's again
+    return test;
+  }
+  return own;
+}
+
+BackendCounters TracepointBackend::counters() const {
+  const wire_counters kernel = read_counters(object_->map_fd("counters"));
+  BackendCounters out;
+  out.produced = kernel.produced;
+  out.delivered = delivered_;
+  out.lost_ring_full = kernel.failed;
+  out.lost_user = dropped_;
+  out.lost_bytes = kernel.failed_bytes;
+  out.self_events = self_events_;
+  out.flows_untracked = kernel.flows_untracked;
+  const auto missed = object_->missed_runs();
+  out.missed_runs_measured = missed.has_value();
+  out.missed_runs = missed.value_or(0);
+  return out;
+}
+
+}  // namespace tracer

@@ -1,0 +1,279 @@
+#include "backends/tracepoint/descriptor_tracker.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace tracer {
+namespace {
+
+Endpoint v4(std::uint8_t last, std::uint16_t port) {
+  Endpoint out;
+  out.address[10] = out.address[11] = 0xff;
+  out.address[12] = 127;
+  out.address[15] = last;
+  out.port = port;
+  return out;
+}
+
+void put(std::uint8_t (&address)[16], std::uint16_t& port, const Endpoint& from) {
+  std::copy(from.address.begin(), from.address.end(), std::begin(address));
+  port = static_cast<std::uint16_t>((from.port >> 8) | (from.port << 8));
+}
+
+class FakeOwnership final : public Ownership {
+ public:
+  std::optional<ProcessFacts> process(std::uint32_t) override { return std::nullopt; }
+  std::vector<ProcessFacts> all_processes() override { return {}; }
+  FdAnswer descriptor(std::uint32_t tgid, int fd) override {
+    ++questions;
+    const auto found = answers.find({tgid, fd});
+    return found != answers.end() ? found->second : FdAnswer{};
+  }
+  std::uint64_t network_namespace(std::uint32_t tgid) override { return gone.contains(tgid) ? 0 : 4242; }
+  std::vector<OwnedSocket> all_tcp_descriptors() override { return existing; }
+
+  std::map<std::pair<std::uint32_t, int>, FdAnswer> answers;
+  std::map<std::uint32_t, bool> gone;
+  std::vector<OwnedSocket> existing;
+  int questions = 0;
+};
+
+class FakeMap final : public DescriptorMap {
+ public:
+  void set(wire_fd_key key, wire_fd_value value, bool replace) override {
+    const auto at = std::pair(key.tgid, key.fd);
+    if (replace || !entries.contains(at)) entries[at] = value;
+  }
+  void forget(wire_fd_key key) override { entries.erase({key.tgid, key.fd}); }
+  void add_stream(std::uint64_t flow) override { streams.push_back(flow); }
+  void remove_stream(std::uint64_t flow) override { removed.push_back(flow); }
+
+  std::map<std::pair<std::uint32_t, int>, wire_fd_value> entries;
+  std::vector<std::uint64_t> streams, removed;
+};
+
+class Recorder final : public EventHandler {
+ public:
+  void on_event(const Event& event) override { events.push_back(event); }
+  template <typename T>
+  std::vector<T> all() const {
+    std::vector<T> out;
+    for (const Event& event : events)
+      if (const auto* body = std::get_if<T>(&event.body)) out.push_back(*body);
+    return out;
+  }
+  std::vector<Event> events;
+};
+
+class DescriptorTrackerTest : public testing::Test {
+ protected:
+  static constexpr std::uint64_t client_socket = 0xffff888000001000, server_socket = 0xffff888000002000;
+  const Endpoint client_end = v4(1, 40000), server_end = v4(1, 80);
+
+  void state(std::uint64_t socket, const Endpoint& local, const Endpoint& remote, TcpState from, int to) {
+    wire_open note{};
+    note.header.kind = WIRE_STATE;
+    note.header.flow = socket;
+    put(note.local_address, note.local_port, local);
+    put(note.remote_address, note.remote_port, remote);
+    note.old_state = static_cast<std::uint8_t>(from);
+    note.new_state = static_cast<std::uint8_t>(to);
+    tracker.on_state(note, out);
+  }
+  void state(std::uint64_t socket, const Endpoint& local, const Endpoint& remote, TcpState from, TcpState to) {
+    state(socket, local, remote, from, static_cast<int>(to));
+  }
+  wire_fd note_of(wire_fd_op op, std::uint64_t flow, std::uint32_t tgid, int fd) {
+    wire_fd note{};
+    note.header.flow = flow;
+    note.header.tgid = note.header.tid = tgid;
+    note.op = static_cast<__u16>(op);
+    note.fd = fd;
+    return note;
+  }
+  void accept(std::uint64_t flow, std::uint32_t tgid, int fd, bool with_address) {
+    wire_fd note = note_of(WIRE_FD_ACCEPT, flow, tgid, fd);
+    if (with_address) {
+      note.flags = WIRE_FLAG_REMOTE;
+      put(note.remote_address, note.remote_port, client_end);
+    }
+    tracker.on_descriptor(note, out);
+  }
+
+  FakeOwnership ownership;
+  FakeMap map;
+  Recorder out;
+  DescriptorTracker tracker{ownership, map, {}};
+};
+
+TEST_F(DescriptorTrackerTest, ConnectKnowsItsSocketAndBothEnds) {
+  state(client_socket, client_end, server_end, TcpState::syn_sent, TcpState::established);
+  wire_fd note = note_of(WIRE_FD_CONNECT, 11, 100, 5);
+  note.socket = client_socket;
+  note.flags = WIRE_FLAG_REMOTE;
+  put(note.remote_address, note.remote_port, server_end);
+  tracker.on_descriptor(note, out);
+  const auto opened = out.all<FlowOpened>();
+  ASSERT_EQ(opened.size(), 1u);
+  EXPECT_EQ(opened[0].flow.value, 11u);
+  EXPECT_EQ(opened[0].local, client_end);
+  EXPECT_EQ(opened[0].remote, server_end);
+  EXPECT_EQ(opened[0].role, Role::client);
+  EXPECT_EQ(opened[0].network_namespace, 4242u);
+  EXPECT_EQ(ownership.questions, 0);
+}
+
+TEST_F(DescriptorTrackerTest, NonBlockingConnectLearnsItsPortLater) {
+  wire_fd note = note_of(WIRE_FD_CONNECT, 11, 100, 5);
+  note.socket = client_socket;
+  note.flags = WIRE_FLAG_REMOTE;
+  put(note.remote_address, note.remote_port, server_end);
+  tracker.on_descriptor(note, out);
+  ASSERT_EQ(out.all<FlowOpened>().size(), 1u);
+  EXPECT_FALSE(out.all<FlowOpened>()[0].local.has_value());
+  state(client_socket, client_end, server_end, TcpState::syn_sent, TcpState::established);
+  const auto updated = out.all<FlowUpdated>();
+  ASSERT_EQ(updated.size(), 1u);
+  EXPECT_EQ(updated[0].flow.value, 11u);
+  EXPECT_EQ(updated[0].local, client_end);
+}
+
+TEST_F(DescriptorTrackerTest, AcceptWithAddressIsMatchedToTheSocketWithoutAQuestion) {
+  state(server_socket, server_end, client_end, TcpState::syn_recv, TcpState::established);
+  accept(21, 200, 6, true);
+  const auto opened = out.all<FlowOpened>();
+  ASSERT_EQ(opened.size(), 1u);
+  EXPECT_EQ(opened[0].local, server_end);
+  EXPECT_EQ(opened[0].remote, client_end);
+  EXPECT_EQ(opened[0].role, Role::server);
+  EXPECT_EQ(ownership.questions, 0);
+}
+
+TEST_F(DescriptorTrackerTest, AcceptWithoutAddressAsks) {
+  state(server_socket, server_end, client_end, TcpState::syn_recv, TcpState::established);
+  ownership.answers[{200, 6}] = {FdKind::tcp, {77, server_end, client_end, TcpState::established, 4242, 0}};
+  accept(21, 200, 6, false);
+  ASSERT_EQ(out.all<FlowOpened>().size(), 1u);
+  EXPECT_EQ(out.all<FlowOpened>()[0].local, server_end);
+  // And the socket's end is the flow's end.
+  state(server_socket, server_end, client_end, TcpState::established, WIRE_STATE_DESTROYED);
+  ASSERT_EQ(out.all<FlowClosed>().size(), 1u);
+  EXPECT_EQ(out.all<FlowClosed>()[0].flow.value, 21u);
+  EXPECT_EQ(map.removed, std::vector<std::uint64_t>{21});
+}
+
+TEST_F(DescriptorTrackerTest, AcceptWithoutAddressOfAClosedDescriptorIsClaimedOnlyWhenOneSocketIsLeft) {
+  state(server_socket, server_end, client_end, TcpState::syn_recv, TcpState::established);
+  accept(21, 200, 6, false);  // nobody answers: closed already
+  ASSERT_EQ(out.all<FlowOpened>().size(), 1u);
+  EXPECT_EQ(out.all<FlowOpened>()[0].remote, client_end);
+
+  state(server_socket + 64, server_end, v4(1, 40001), TcpState::syn_recv, TcpState::established);
+  state(server_socket + 128, server_end, v4(1, 40002), TcpState::syn_recv, TcpState::established);
+  accept(22, 200, 6, false);
+  ASSERT_EQ(out.all<FlowOpened>().size(), 2u);
+  EXPECT_FALSE(out.all<FlowOpened>()[1].remote.has_value());  // two could be it: neither is guessed
+}
+
+TEST_F(DescriptorTrackerTest, AcceptedUnixSocketIsNoFlow) {
+  ownership.answers[{200, 6}] = {FdKind::not_tcp, {}};
+  accept(21, 200, 6, false);
+  EXPECT_TRUE(out.events.empty());
+  EXPECT_EQ((map.entries[{200, 6}].kind), static_cast<std::uint32_t>(WIRE_FD_KIND_OTHER));
+}
+
+TEST_F(DescriptorTrackerTest, TwoNamespacesWithTheSamePeerAreNotGuessed) {
+  state(server_socket, server_end, client_end, TcpState::syn_recv, TcpState::established);
+  state(server_socket + 64, server_end, client_end, TcpState::syn_recv, TcpState::established);
+  accept(21, 200, 6, true);
+  ASSERT_EQ(out.all<FlowOpened>().size(), 1u);
+  EXPECT_FALSE(out.all<FlowOpened>()[0].local.has_value());
+  EXPECT_EQ(out.all<FlowOpened>()[0].remote, client_end);
+}
+
+TEST_F(DescriptorTrackerTest, HalfCloseEndsOneDirection) {
+  state(server_socket, server_end, client_end, TcpState::syn_recv, TcpState::established);
+  accept(21, 200, 6, true);
+  state(server_socket, server_end, client_end, TcpState::established, TcpState::close_wait);
+  auto ended = out.all<StreamEnded>();
+  ASSERT_EQ(ended.size(), 1u);
+  EXPECT_EQ(ended[0].direction, Direction::rx);
+  state(server_socket, server_end, client_end, TcpState::close_wait, TcpState::last_ack);
+  ended = out.all<StreamEnded>();
+  ASSERT_EQ(ended.size(), 2u);
+  EXPECT_EQ(ended[1].direction, Direction::tx);
+  EXPECT_TRUE(out.all<FlowClosed>().empty());
+}
+
+TEST_F(DescriptorTrackerTest, UnknownDescriptorIsExplained) {
+  ownership.answers[{300, 4}] = {FdKind::tcp, {55, server_end, client_end, TcpState::established, 4242, 0}};
+  tracker.on_descriptor(note_of(WIRE_FD_UNKNOWN, 0, 300, 4), out);
+  ASSERT_EQ(out.all<FlowOpened>().size(), 1u);
+  EXPECT_TRUE(out.all<FlowOpened>()[0].preexisting);
+  const std::uint64_t flow = out.all<FlowOpened>()[0].flow.value;
+  EXPECT_EQ((map.entries[{300, 4}].flow), flow);
+  EXPECT_EQ(map.streams, std::vector<std::uint64_t>{flow});
+
+  tracker.on_descriptor(note_of(WIRE_FD_UNKNOWN, 0, 300, 9), out);  // gone meanwhile
+  EXPECT_FALSE(map.entries.contains({300, 9}));
+}
+
+TEST_F(DescriptorTrackerTest, UnknownDescriptorOfAKnownConnectionJoinsIt) {
+  state(server_socket, server_end, client_end, TcpState::syn_recv, TcpState::established);
+  accept(21, 200, 6, true);
+  ownership.answers[{300, 4}] = {FdKind::tcp, {55, server_end, client_end, TcpState::established, 4242, 0}};
+  tracker.on_descriptor(note_of(WIRE_FD_UNKNOWN, 0, 300, 4), out);
+  EXPECT_EQ(out.all<FlowOpened>().size(), 1u);
+  EXPECT_EQ((map.entries[{300, 4}].flow), 21u);
+}
+
+TEST_F(DescriptorTrackerTest, ExistingConnectionsAreAdoptedWithTheirRole) {
+  ownership.existing = {
+      {1, 3, {10, v4(1, 80), Endpoint{}, TcpState::listen, 4242, 0}},
+      {1, 4, {11, server_end, client_end, TcpState::established, 4242, 0}},
+      {2, 4, {11, server_end, client_end, TcpState::established, 4242, 0}},  // inherited: the same socket
+      {9, 7, {12, client_end, server_end, TcpState::established, 4242, 0}},
+  };
+  map.entries[{9, 7}] = {5, WIRE_FD_KIND_TCP, 0};  // the programs know better
+  tracker.adopt_existing({1}, out);
+  const auto opened = out.all<FlowOpened>();
+  ASSERT_EQ(opened.size(), 2u);
+  EXPECT_EQ(opened[0].role, Role::server);
+  EXPECT_TRUE(opened[0].preexisting);
+  EXPECT_EQ(opened[1].role, Role::client);
+  EXPECT_EQ((map.entries[{1, 3}].kind), static_cast<std::uint32_t>(WIRE_FD_KIND_TCP));
+  EXPECT_EQ((map.entries[{1, 3}].flow), 0u);
+  EXPECT_EQ((map.entries[{1, 4}].flow), (map.entries[{2, 4}].flow));
+  EXPECT_EQ((map.entries[{9, 7}].flow), 5u);
+}
+
+TEST_F(DescriptorTrackerTest, SocketThatIsReusedBelongsToTheLaterFlow) {
+  state(server_socket, server_end, client_end, TcpState::syn_recv, TcpState::established);
+  accept(21, 200, 6, true);
+  state(server_socket, server_end, client_end, TcpState::last_ack, TcpState::close);
+  state(server_socket, server_end, client_end, TcpState::close, WIRE_STATE_DESTROYED);
+  ASSERT_EQ(out.all<FlowClosed>().size(), 1u);
+  state(server_socket, server_end, client_end, TcpState::syn_recv, TcpState::established);
+  accept(22, 200, 6, true);
+  state(server_socket, server_end, client_end, TcpState::close, WIRE_STATE_DESTROYED);
+  ASSERT_EQ(out.all<FlowClosed>().size(), 2u);
+  EXPECT_EQ(out.all<FlowClosed>()[1].flow.value, 22u);
+}
+
+TEST_F(DescriptorTrackerTest, NamespaceOfAProcessThatIsGoneComesFromItsParent) {
+  state(server_socket, server_end, client_end, TcpState::syn_recv, TcpState::established);
+  accept(21, 200, 6, true);
+  tracker.on_fork(200, 201);
+  ownership.gone[201] = true;
+  state(server_socket + 64, server_end, v4(1, 40001), TcpState::syn_recv, TcpState::established);
+  wire_fd note = note_of(WIRE_FD_ACCEPT, 22, 201, 6);
+  note.flags = WIRE_FLAG_REMOTE;
+  put(note.remote_address, note.remote_port, v4(1, 40001));
+  tracker.on_descriptor(note, out);
+  ASSERT_EQ(out.all<FlowOpened>().size(), 2u);
+  EXPECT_EQ(out.all<FlowOpened>()[1].network_namespace, 4242u);
+}
+
+}  // namespace
+}  // namespace tracer
