@@ -1,0 +1,353 @@
+#include "core/sinks/text_sink.h"
+
+#include <algorithm>
+
+#include "core/records/address_text.h"
+#include "core/records/fields_record.h"
+#include "core/sinks/field_redactor.h"
+#include "core/sinks/terminal_text.h"
+
+namespace tracer {
+namespace {
+
+enum class Colour : std::uint8_t { none, good, notice, bad, dim };
+
+std::string_view escape_of(Colour colour) {
+  switch (colour) {
+    case Colour::none:
+      return "";
+    case Colour::good:
+      return "\x1b[32m";
+    case Colour::notice:
+      return "\x1b[33m";
+    case Colour::bad:
+      return "\x1b[31m";
+    case Colour::dim:
+      return "\x1b[2m";
+  }
+  return "";
+}
+
+Colour colour_of_status(std::uint16_t status) {
+  if (status >= 500) return Colour::bad;
+  if (status >= 400) return Colour::notice;
+  return Colour::good;
+}
+
+class LineWriter {
+ public:
+  LineWriter(LineBuffer& out, FieldRedactor& redactor, const SinkOptions& options)
+      : out_(out), redactor_(redactor), options_(options) {}
+
+  void head(WallTime time) {
+    time_of_day(time);
+    gap();
+  }
+
+  void body(const HttpTransaction& t) {
+    parties(t.flow);
+    status(t);
+    right(size_text(t.request.present ? t.request.body_bytes : std::nullopt), 7);
+    right(size_text(t.response.present ? t.response.body_bytes : std::nullopt), 7);
+    right(duration_text(t.duration_ms), 8);
+    url(t);
+    if (!t.complete) note(Colour::notice, "incomplete", t.incomplete_reason);
+    for (const std::string_view anomaly : t.anomalies) note(Colour::bad, "anomaly", anomaly);
+  }
+
+  void body(const ConnectionSummary& c) {
+    parties(c.flow);
+    left("-", 3);
+    right(size_text(c.client_to_server.moved), 7);
+    right(size_text(c.server_to_client.moved), 7);
+    right(duration_text(c.duration_ms), 8);
+    out_.put("connection ");
+    put_terminal_text(out_, c.protocol);
+    out_.put(' ');
+    put_terminal_text(out_, c.state);
+  }
+
+  void body(const TraceStart& t) {
+    out_.put("tracer ");
+    put_terminal_text(out_, t.version);
+    out_.put(" on ");
+    put_terminal_text(out_, t.host.empty() ? std::string_view("this machine") : t.host);
+    out_.put(":");
+    for (const FacetPlan& facet : t.plan.facets) {
+      if (!facet.backend) continue;
+      out_.put(' ');
+      out_.put(to_string(facet.facet));
+      out_.put(" by ");
+      backend(*facet.backend, facet.mechanism);
+    }
+    if (!std::ranges::any_of(t.plan.facets, [](const FacetPlan& facet) { return facet.backend.has_value(); }))
+      out_.put(" nothing can be seen");
+    for (const std::string& blind : t.blind) note(Colour::notice, "blind", message(blind));
+  }
+
+  void body(const TraceEnd& t) {
+    out_.put("end (");
+    put_terminal_text(out_, message(t.reason));
+    out_.put("): ");
+    out_.put_number(t.records_written);
+    out_.put(" written, ");
+    out_.put_number(t.records_filtered);
+    out_.put(" filtered, ");
+    out_.put_number(t.unjoined);
+    out_.put(" unjoined, ");
+    out_.put_number(t.unwitnessed);
+    out_.put(" unwitnessed");
+    counts("lost", " events", t.lost, Colour::bad);
+    counts("not understood", " flows", t.blind, Colour::notice);
+  }
+
+  void body(const Loss& l) {
+    colour(Colour::bad);
+    out_.put("lost ");
+    out_.put_number(l.count.events);
+    out_.put(" events (");
+    out_.put_number(l.count.bytes);
+    out_.put(" bytes) in ");
+    put_terminal_text(out_, l.where);
+    out_.put(": ");
+    put_terminal_text(out_, l.count.cause);
+    plain(Colour::bad);
+  }
+
+  void body(const BackendSwitch& s) {
+    colour(Colour::notice);
+    out_.put(to_string(s.facet));
+    out_.put(": ");
+    backend(s.from_backend, s.from_mechanism);
+    out_.put(" -> ");
+    backend(s.to_backend, s.to_mechanism);
+    out_.put(", unwatched for ");
+    out_.put(duration_text(s.unwatched_ms).view());
+    out_.put(": ");
+    put_terminal_text(out_, message(s.reason));
+    plain(Colour::notice);
+  }
+
+ private:
+  // A short text on the stack.
+  struct Short {
+    char text[24]{};
+    std::size_t size = 0;
+    [[nodiscard]] std::string_view view() const { return {text, size}; }
+  };
+
+  void colour(Colour wanted) {
+    if (options_.colour) out_.put(escape_of(wanted));
+  }
+  void plain(Colour was) {
+    if (options_.colour && was != Colour::none) out_.put("\x1b[0m");
+  }
+  void gap() { out_.put("  "); }
+  void spaces(std::size_t columns) {
+    std::memset(out_.reserve(columns), ' ', columns);
+    out_.commit(columns);
+  }
+  void fill(std::size_t used, std::size_t width) { spaces(width > used ? width - used : 0); }
+  void left(std::string_view text, std::size_t width) {
+    out_.put(text);
+    fill(text.size(), width);
+    gap();
+  }
+  void right(const Short& text, std::size_t width) {
+    fill(text.size, width);
+    out_.put(text.view());
+    gap();
+  }
+  std::string_view message(std::string_view raw) { return redactor_.field(Redaction::message, raw).text; }
+
+  void time_of_day(WallTime time) {
+    constexpr std::int64_t day_ms = 86'400'000;
+    const std::int64_t local_ms = time.ns / 1'000'000 + std::int64_t{options_.utc_offset_seconds} * 1000;
+    auto of_day = static_cast<unsigned>((local_ms % day_ms + day_ms) % day_ms);
+    char* const to = out_.reserve(12);
+    const auto number = [&](std::size_t at, std::size_t digits, unsigned value) {
+      for (; digits-- > 0; value /= 10) to[at + digits] = static_cast<char>('0' + value % 10);
+    };
+    number(0, 2, of_day / 3'600'000);
+    number(3, 2, of_day / 60'000 % 60);
+    number(6, 2, of_day / 1000 % 60);
+    number(9, 3, of_day % 1000);
+    to[2] = to[5] = ':';
+    to[8] = '.';
+    out_.commit(12);
+  }
+
+  void backend(BackendKind kind, std::optional<Mechanism> mechanism) {
+    out_.put(to_string(kind));
+    if (!mechanism) return;
+    out_.put('/');
+    out_.put(to_string(*mechanism));
+  }
+
+  void parties(const FlowIdentity& flow) {
+    fill(party(flow.client), party_columns);
+    out_.put(" \xe2\x86\x92 ");  // an arrow to the right
+    fill(party(flow.server), party_columns);
+    gap();
+  }
+
+  // "name[pid]", or where no process is known "address:port". Returns its columns.
+  std::size_t party(const Party& who) {
+    const ProcessFacts* const process = who.process.get();
+    if (process != nullptr && !process->comm.empty()) {
+      std::size_t columns = put_terminal_text(out_, process->comm);
+      const std::size_t start = out_.size();
+      if (const auto pid = process_fields::pid(process); pid || process->tgid != 0) {
+        out_.put(pid ? "[" : "[host ");
+        out_.put_number(pid ? *pid : process->tgid);
+        out_.put(']');
+      }
+      return columns + out_.size() - start;
+    }
+    const std::size_t start = out_.size();
+    if (who.endpoint)
+      endpoint(*who.endpoint);
+    else
+      out_.put('?');
+    return out_.size() - start;
+  }
+
+  void endpoint(const Endpoint& where) {
+    char* const to = out_.reserve(address_text_max);
+    const std::size_t size = format_address(where.address, to);
+    const bool v6 = std::string_view(to, size).contains(':');
+    if (v6) {
+      std::memmove(to + 1, to, size);
+      to[0] = '[';
+      to[size + 1] = ']';
+    }
+    out_.commit(size + (v6 ? 2 : 0));
+    out_.put(':');
+    out_.put_number(where.port);
+  }
+
+  void status(const HttpTransaction& t) {
+    if (!t.response.present) return left("-", 3);
+    const Colour shade = colour_of_status(t.response.status_code);
+    colour(shade);
+    const std::size_t start = out_.size();
+    out_.put_number(t.response.status_code);
+    fill(out_.size() - start, 3);
+    plain(shade);
+    gap();
+  }
+
+  void url(const HttpTransaction& t) {
+    if (!t.request.present) return out_.put("- (request not seen)");
+    const std::string_view method = t.request.view(t.request.method);
+    const std::string_view target = t.request.view(t.request.url);
+    fill(put_terminal_text(out_, method), 7);
+    out_.put(' ');
+    if (target.starts_with('/') || target == "*") {
+      out_.put("http://");
+      if (const auto host = request_host(t.request))
+        put_terminal_text(out_, redactor_.field(Redaction::url, *host).text);
+      else if (t.flow.server.endpoint)
+        endpoint(*t.flow.server.endpoint);
+      else
+        out_.put('?');
+      if (target == "*") out_.put(' ');
+    }
+    put_terminal_text(out_, redactor_.field(Redaction::url, target).text);
+  }
+
+  void note(Colour shade, std::string_view what, std::string_view detail) {
+    gap();
+    colour(shade);
+    out_.put('[');
+    out_.put(what);
+    if (!detail.empty()) {
+      out_.put(": ");
+      put_terminal_text(out_, detail);
+    }
+    out_.put(']');
+    plain(shade);
+  }
+
+  void counts(std::string_view what, std::string_view unit, const std::vector<LossCount>& list, Colour shade) {
+    if (list.empty()) return;
+    out_.put("; ");
+    colour(shade);
+    out_.put(what);
+    out_.put(':');
+    for (const LossCount& count : list) {
+      out_.put(' ');
+      out_.put_number(count.events);
+      out_.put(unit);
+      out_.put(" (");
+      put_terminal_text(out_, count.cause);
+      out_.put(')');
+    }
+    plain(shade);
+  }
+
+  static void put_scaled(Short& text, double value, int digits, std::string_view unit) {
+    char* const end = std::to_chars(text.text, text.text + 16, value, std::chars_format::fixed, digits).ptr;
+    text.size = static_cast<std::size_t>(end - text.text);
+    text.size += unit.copy(end, unit.size());
+  }
+
+  // Powers of 1024: "512B", "1.2K", "300K".
+  static Short size_text(std::optional<std::uint64_t> bytes) {
+    Short text;
+    if (!bytes) {
+      text.text[text.size++] = '-';
+      return text;
+    }
+    static constexpr std::string_view units[] = {"B", "K", "M", "G", "T", "P", "E"};
+    auto value = static_cast<double>(*bytes);
+    std::size_t unit = 0;
+    while (value >= 1000 && unit + 1 < std::size(units)) value /= 1024, ++unit;
+    put_scaled(text, value, unit > 0 && value < 9.95 ? 1 : 0, units[unit]);
+    return text;
+  }
+
+  static Short duration_text(std::optional<double> ms) {
+    Short text;
+    constexpr double ms_max = 1e12;
+    if (!ms || !(*ms >= 0 && *ms < ms_max)) {
+      text.text[text.size++] = '-';
+    } else if (*ms < 9.995) {
+      put_scaled(text, *ms, 2, "ms");
+    } else if (*ms < 999.5) {
+      put_scaled(text, *ms, *ms < 99.95 ? 1 : 0, "ms");
+    } else {
+      put_scaled(text, *ms / 1000, *ms < 99'950 ? 1 : 0, "s");
+    }
+    return text;
+  }
+
+  static constexpr std::size_t party_columns = 23;  // a full comm of 15, brackets and 6 digits
+
+  LineBuffer& out_;
+  FieldRedactor& redactor_;
+  const SinkOptions& options_;
+};
+
+class TextSink final : public Sink {
+ public:
+  explicit TextSink(SinkOptions options) : options_(std::move(options)), redactor_(options_.redact) {}
+
+  void write(const Record& record, std::string& out) override {
+    LineBuffer line(out);
+    LineWriter writer(line, redactor_, options_);
+    writer.head(record.timestamp);
+    std::visit([&](const auto& body) { writer.body(body); }, record.body);
+    line.put('\n');
+  }
+
+ private:
+  SinkOptions options_;
+  FieldRedactor redactor_;
+};
+
+}  // namespace
+
+std::unique_ptr<Sink> make_text_sink(SinkOptions options) { return std::make_unique<TextSink>(std::move(options)); }
+
+}  // namespace tracer
