@@ -1,0 +1,214 @@
+"""Compares the records of a tracer with the ground truth of tests/workloads. Pure: lists in, complaints out."""
+
+import base64
+import collections
+import datetime
+
+TIME_TOLERANCE_NS = 50_000_000
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+
+
+def raw(holder, name):
+    """The exact bytes of a text member: records and truth give them beside the text when it is not plain."""
+    if holder.get(name + "_base64") is not None:
+        return base64.b64decode(holder[name + "_base64"])
+    value = holder.get(name)
+    return value.encode() if isinstance(value, str) else value
+
+
+def nanoseconds(timestamp):
+    """RFC 3339 UTC to nanoseconds since the epoch; None for None."""
+    if timestamp is None:
+        return None
+    moment = datetime.datetime.fromisoformat(timestamp.replace("Z", "+00:00"))
+    return (moment - _EPOCH) // datetime.timedelta(microseconds=1) * 1000
+
+
+def look_up(record, path):
+    for part in path.split("."):
+        record = record.get(part) if isinstance(record, dict) else None
+    return record
+
+
+def ports(party_holder):
+    return party_holder.get("client", {}).get("port"), party_holder.get("server", {}).get("port")
+
+
+def pids(truths, side):
+    return {process["pid"] for truth in truths for process in truth[side]["processes"]}
+
+
+def belonging(truths, records):
+    """The transactions on the flows that the scenario made: by its processes, or by its ports while it ran."""
+    if not truths:
+        return []
+    made_by = pids(truths, "client") | pids(truths, "server")
+    pairs = {ports(truth) for truth in truths}
+    first = min(truth["request_time_ns"] for truth in truths) - 1_000_000_000
+    last = max(truth["response_time_ns"] for truth in truths) + 1_000_000_000
+
+    def belongs(record):
+        if record.get("event_type") != "http_transaction":
+            return False
+        named = {record.get(side, {}).get("pid") for side in ("client", "server")}
+        when = nanoseconds(record.get("timestamp"))
+        in_time = when is None or first <= when <= last
+        return in_time and (bool(named & made_by) or ports(record) in pairs)
+
+    return [record for record in records if belongs(record)]
+
+
+def connection_keys(truths):
+    """A key for each truth's connection. A port pair that is used again begins again at sequence 0."""
+    generation = collections.Counter()
+    keys = []
+    for truth in truths:
+        if truth["sequence"] == 0:
+            generation[ports(truth)] += 1
+        keys.append((ports(truth), generation[ports(truth)]))
+    return keys
+
+
+def label(truth):
+    return f"{truth['method']} {truth['url']} (client port {truth['client']['port']})"
+
+
+def wrong_fields(truth, record):
+    """What the record says otherwise than the truth, field by field."""
+    complaints = []
+    missing = set(record.get("missing", []))
+
+    def expect(path, wanted, found):
+        if wanted != found:
+            complaints.append(f"{path} is {found!r}, not {wanted!r}")
+        if path in missing:
+            complaints.append(f"{path} is listed in missing")
+
+    expect("request.method", raw(truth, "method"), raw(record.get("request", {}), "method"))
+    expect("request.url", raw(truth, "url"), raw(record.get("request", {}), "url"))
+    found_status = look_up(record, "response.status_code")
+    if truth["status"] is None and found_status is not None:
+        complaints.append(f"response.status_code is {found_status}, but there was no response")
+    if truth["status"] is not None:
+        expect("response.status_code", truth["status"], found_status)
+    for side in ("request", "response"):
+        if side == "response" and truth["status"] is None:
+            continue
+        if truth[f"{side}_body_bytes"] is not None:
+            expect(f"{side}.body_bytes", truth[f"{side}_body_bytes"], look_up(record, f"{side}.body_bytes"))
+        headers = look_up(record, f"{side}.headers")
+        count = len(headers) if isinstance(headers, list) else None
+        expect(f"{side}.headers", truth[f"{side}_headers"], count)
+    expect("complete", truth["complete"], record.get("complete"))
+    if not truth["complete"] and not record.get("incomplete_reason"):
+        complaints.append("incomplete without a reason")
+    for side in ("client", "server"):
+        complaints += wrong_party(side, truth[side], record.get(side, {}), missing)
+    return complaints + wrong_times(truth, record)
+
+
+def wrong_party(side, truth, found, missing):
+    complaints = []
+    for name in ("address", "port"):
+        if found.get(name) != truth[name]:
+            complaints.append(f"{side}.{name} is {found.get(name)!r}, not {truth[name]!r}")
+    allowed = {(process["pid"], raw(process, "comm")) for process in truth["processes"]}
+    named = (found.get("pid"), raw(found, "process"))
+    if named not in allowed:
+        complaints.append(f"{side} is process {named}, not one of {sorted(allowed)}")
+    for name in ("address", "port", "pid", "process"):
+        if f"{side}.{name}" in missing:
+            complaints.append(f"{side}.{name} is listed in missing")
+    return complaints
+
+
+def wrong_times(truth, record):
+    complaints = []
+    compared = ["request_time"]
+    if truth["complete"]:
+        compared.append("response_time")
+    for name in compared:
+        found = nanoseconds(record.get(name))
+        if found is None:
+            complaints.append(f"{name} is absent")
+        elif abs(found - truth[f"{name}_ns"]) > TIME_TOLERANCE_NS:
+            complaints.append(f"{name} is {(found - truth[f'{name}_ns']) / 1e6:+.1f} ms off")
+    return complaints
+
+
+def compare(truths, records):
+    """Complaints about one scenario; none: every transaction was reported exactly once and right."""
+    complaints = []
+    found = belonging(truths, records)
+    unused = {}
+    for index, record in enumerate(found):
+        key = (ports(record), raw(record.get("request", {}), "method"), raw(record.get("request", {}), "url"))
+        unused.setdefault(key, []).append((index, record))
+    order = collections.defaultdict(list)       # connection → positions in the output
+    connection_ids = collections.defaultdict(set)
+    for truth, connection in zip(truths, connection_keys(truths)):
+        candidates = unused.pop((ports(truth), raw(truth, "method"), raw(truth, "url")), [])
+        if not truth["observable"]:
+            if candidates:
+                complaints.append(f"reported though made before the tracer: {label(truth)}")
+            continue
+        if not candidates:
+            if not truth["optional"]:
+                complaints.append(f"missing: {label(truth)}")
+            continue
+        if len(candidates) > 1:
+            complaints.append(f"reported {len(candidates)} times: {label(truth)}")
+        index, record = candidates[0]
+        if truth["optional"] and not record.get("complete"):
+            continue
+        complaints += [f"{complaint}: {label(truth)}" for complaint in wrong_fields(truth, record)]
+        order[connection].append((truth["sequence"], index))
+        connection_ids[connection].add(record.get("connection_id"))
+    for records_left in unused.values():
+        for _, record in records_left:
+            request = record.get("request", {})
+            complaints.append(f"never made: {request.get('method')} {request.get('url')} on ports {ports(record)}, "
+                              f"complete {record.get('complete')}")
+    return complaints + wrong_connections(order, connection_ids)
+
+
+def wrong_connections(order, connection_ids):
+    complaints = []
+    for connection, positions in order.items():
+        by_sequence = [index for _, index in sorted(positions)]
+        if by_sequence != sorted(by_sequence):
+            complaints.append(f"out of order on client port {connection[0][0]}")
+        if len(connection_ids[connection]) > 1 or None in connection_ids[connection]:
+            complaints.append(f"one connection, connection_id {sorted(map(str, connection_ids[connection]))}")
+    ids = [next(iter(each)) for each in connection_ids.values() if len(each) == 1]
+    shared = [each for each, count in collections.Counter(ids).items() if count > 1]
+    if shared:
+        complaints.append(f"several connections share connection_id {shared[:3]}")
+    return complaints
+
+
+def wrong_stream(records, backend=None, mechanism=None):
+    """Complaints about the trace as a whole."""
+    if not records:
+        return ["nothing was written"]
+    complaints = []
+    if records[0]["event_type"] != "trace_start":
+        complaints.append("the first line is not trace_start")
+    if [r["event_type"] for r in records].count("trace_end") != 1 or records[-1]["event_type"] != "trace_end":
+        complaints.append("the last line is not the one trace_end")
+        return complaints
+    end = records[-1]
+    if end.get("lost"):
+        complaints.append(f"lost: {end['lost']}")
+    if end.get("ledger_mismatch"):
+        complaints.append(f"ledger_mismatch: {end['ledger_mismatch']}")
+    planned = look_up(records[0], "plan.http") or {}
+    for name, wanted in (("backend", backend), ("mechanism", mechanism)):
+        if wanted is None:
+            continue
+        if planned.get(name) != wanted:
+            complaints.append(f"plan.http.{name} is {planned.get(name)!r}, not {wanted!r}")
+        others = {r.get(name) for r in records if r["event_type"] == "http_transaction"} - {wanted}
+        if others:
+            complaints.append(f"records of {name} {sorted(map(str, others))}, not {wanted!r}")
+    return complaints

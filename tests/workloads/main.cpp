@@ -1,0 +1,145 @@
+// workload: makes HTTP traffic of known content between processes of its own, and says exactly what it made.
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tests/workloads/run.h"
+
+namespace tracer::workload {
+namespace {
+
+constexpr std::string_view usage =
+    "usage: workload list\n"
+    "       workload NAME...|--all [--truth FILE] [--netns] [--address ADDRESS] [--port PORT]\n"
+    "                [--hold-ready FILE --hold-go FILE] [--hold-seconds N]\n"
+    "Makes the transactions of each scenario between processes of its own and logs them to FILE (else standard\n"
+    "output), one JSON object a line. --netns: in a network namespace of its own. The hold files are for the "
+    "scenarios\n"
+    "that pause: they create the first and wait for the second.\n";
+
+std::vector<Scenario> all_scenarios() {
+  std::vector<Scenario> all;
+  for (const auto theme :
+       {http_scenarios(), edge_scenarios(), syscall_scenarios(), zero_copy_scenarios(), process_scenarios()}) {
+    all.insert(all.end(), theme.begin(), theme.end());
+  }
+  return all;
+}
+
+template <typename Number>
+Number number(std::string_view text) {
+  Number value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) {
+    std::fprintf(stderr, "workload: '%.*s' is not a number\n", static_cast<int>(text.size()), text.data());
+    std::exit(2);
+  }
+  return value;
+}
+
+struct CommandLine {
+  Options options;
+  std::vector<std::string_view> names;
+  bool own_network_namespace = false;
+  bool all = false;
+};
+
+[[noreturn]] void refuse(std::string_view word) {
+  std::fprintf(stderr, "workload: '%.*s' is not understood\n%s", static_cast<int>(word.size()), word.data(),
+               usage.data());
+  std::exit(2);
+}
+
+CommandLine parse(std::span<char*> words) {
+  CommandLine line;
+  for (std::size_t at = 0; at < words.size(); ++at) {
+    const std::string_view word = words[at];
+    const auto value = [&]() -> std::string_view {
+      if (at + 1 == words.size()) refuse(word);
+      return words[++at];
+    };
+    if (word == "--truth") {
+      line.options.truth_fd = ::open(std::string(value()).c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+      require(line.options.truth_fd >= 0, "the truth file does not open");
+    } else if (word == "--netns") {
+      line.own_network_namespace = true;
+    } else if (word == "--all") {
+      line.all = true;
+    } else if (word == "--address") {
+      line.options.address = value();
+    } else if (word == "--port") {
+      line.options.port = number<std::uint16_t>(value());
+    } else if (word == "--hold-ready") {
+      line.options.hold_ready = value();
+    } else if (word == "--hold-go") {
+      line.options.hold_go = value();
+    } else if (word == "--hold-seconds") {
+      line.options.hold_seconds_max = number<unsigned>(value());
+    } else if (word.starts_with("-")) {
+      refuse(word);
+    } else {
+      line.names.push_back(word);
+    }
+  }
+  return line;
+}
+
+int run_scenarios(const CommandLine& line) {
+  std::vector<Scenario> chosen;
+  const auto all = all_scenarios();
+  if (line.all) chosen = all;
+  for (const auto name : line.names) {
+    const auto found =
+        std::find_if(all.begin(), all.end(), [&](const Scenario& scenario) { return scenario.name == name; });
+    if (found == all.end()) refuse(name);
+    chosen.push_back(*found);
+  }
+  if (line.own_network_namespace) {
+    require(::unshare(CLONE_NEWNET) == 0, "a network namespace (needs root)");
+    bring_loopback_up();
+  }
+  auto& registry = *ServerRegistry::create();
+  int failed = 0;
+  for (const auto& scenario : chosen) {
+    Run run(line.options, std::string(scenario.name), registry);
+    const bool made = scenario.run(run);
+    std::fprintf(stderr, "%s %s\n", made ? "made" : "FAILED", run.name().c_str());
+    failed += made ? 0 : 1;
+  }
+  return failed == 0 ? 0 : 1;
+}
+
+int main_of(std::span<char*> words) {
+  ::signal(SIGPIPE, SIG_IGN);
+  const std::string_view first = words.empty() ? std::string_view{} : words[0];
+  if (first == "--serve-stdin") return serve_stdin();
+  if (first == "list") {
+    for (const auto& scenario : all_scenarios()) {
+      std::printf("%-28.*s %.*s\n", static_cast<int>(scenario.name.size()), scenario.name.data(),
+                  static_cast<int>(scenario.summary.size()), scenario.summary.data());
+    }
+    return 0;
+  }
+  const auto line = parse(words);
+  if (!line.all && line.names.empty()) {
+    std::fputs(usage.data(), stderr);
+    return 2;
+  }
+  return run_scenarios(line);
+}
+
+}  // namespace
+}  // namespace tracer::workload
+
+int main(int argc, char** argv) {
+  return tracer::workload::main_of(std::span(argv, static_cast<std::size_t>(argc)).subspan(1));
+}
