@@ -28,7 +28,7 @@ enum class TcpState : std::uint8_t {
 struct SocketFacts {
   std::uint64_t inode = 0;
   std::optional<Endpoint> local, remote;
-  TcpState state{};
+  TcpState state{};                // 0: not known
   std::uint64_t network_namespace = 0;
   std::uint64_t cookie = 0;        // 0: the kernel did not say
 };
@@ -37,7 +37,7 @@ enum class FdKind : std::uint8_t {
   gone,        // no such descriptor (any more)
   not_tcp,     // a file, a pipe, another kind of socket
   tcp,
-  unreadable,  // no permission to look
+  unreadable,  // no permission to look, or it cannot be told now
 };
 
 struct FdAnswer {
@@ -50,6 +50,8 @@ class Ownership {
   virtual ~Ownership() = default;
   // nullopt: the process is gone or not visible.
   [[nodiscard]] virtual std::optional<ProcessFacts> process(std::uint32_t tgid) = 0;
+  // The process's number in the tracer's own pid namespace, also of one that is gone; nullopt: not known.
+  [[nodiscard]] virtual std::optional<std::uint32_t> local_pid(std::uint32_t) { return std::nullopt; }
   [[nodiscard]] virtual std::vector<ProcessFacts> all_processes() = 0;
   [[nodiscard]] virtual FdAnswer descriptor(std::uint32_t tgid, int fd) = 0;
   // Inode of the process's network namespace; 0: the process is gone or not visible.

@@ -1,0 +1,98 @@
+// One TCP connection, seen from one end or, after a proven join, from both.
+//
+// Decides which end the bytes come from (the primary; after a join the server's, whose calls are fewer) and tells the
+// backend so by verdicts. Holds finished records until the client's end has told its times, in order, for a short
+// while.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "core/channel.h"
+#include "core/flow_table.h"
+#include "core/pipeline_context.h"
+
+namespace tracer {
+
+class Connection final : private ChannelOwner {
+ public:
+  Connection(PipelineContext& context, std::uint64_t id, Flow& first, EventTime at);
+
+  void on_data(Flow& flow, const FlowData& data, EventTime at);
+  // What is known of the flow has grown (FlowOpened, FlowUpdated).
+  void on_flow_known(Flow& flow);
+  // One direction of the flow will go no further.
+  void on_stream_end(Flow& flow, const StreamEnded& event, EventTime at);
+  // The flow has closed for good: its streams end.
+  void on_flow_end(Flow& flow, EventTime at);
+  void on_time(EventTime now);
+  // Nothing more will be seen of it. `state`: "closed" or "open".
+  void finish(EventTime at, std::string_view state);
+  // `other` turned out to be the other end of this one: takes its flow over. `other` is empty afterwards.
+  void absorb(Connection& other);
+  // A mirrored end exists but is not proven yet: records wait for the answer, for a while.
+  void set_join_possible(bool possible) { join_possible_ = possible; }
+
+  [[nodiscard]] std::uint64_t id() const { return id_; }
+  [[nodiscard]] Flow* flow(Side side) const { return flows_[index_of(side)]; }
+  [[nodiscard]] bool joined() const { return flows_[0] != nullptr && flows_[1] != nullptr; }
+  [[nodiscard]] const Channel* channel(Layer layer) const { return channels_[static_cast<std::size_t>(layer)].get(); }
+  [[nodiscard]] std::optional<Side> client() const;  // by the flows' roles, else by the protocol
+  [[nodiscard]] Side primary() const { return primary_; }
+  [[nodiscard]] std::uint64_t progress() const;
+  [[nodiscard]] std::uint64_t transactions() const { return transactions_; }
+  [[nodiscard]] std::string_view protocol() const;
+  [[nodiscard]] std::uint32_t process_of(Side side) const;  // tgid; 0: not known
+  [[nodiscard]] EventTime opened_at() const { return opened_at_; }
+  [[nodiscard]] bool idle() const { return pending_.empty(); }
+
+  // Hooks of the pipeline's list of connections, youngest activity first.
+  Connection* newer = nullptr;
+  Connection* older = nullptr;
+  EventTime last_at;
+
+ private:
+  struct Pending {
+    std::unique_ptr<Record> record;
+    Layer layer{};
+    EventTime since;
+    std::array<std::uint32_t, 2> processes{};  // tgid by Side, when the record was complete
+  };
+
+  void on_record(Layer layer, std::unique_ptr<Record> record) override;
+  void on_channel_changed(Layer layer) override;
+  [[nodiscard]] std::optional<Side> known_client() const override { return client(); }
+  Channel& channel_for(Layer layer);
+  bool finish_record(Pending& pending, EventTime now, bool whatever);
+  void finish_pending(EventTime now, bool whatever);
+  [[nodiscard]] bool may_be_joined() const;
+  [[nodiscard]] bool told_before(const HttpTransaction& transaction) const;
+  void choose_primary();
+  void refresh_observers();
+  void refresh_verdicts();
+  [[nodiscard]] StreamVerdict wanted(const Flow& flow, Direction direction) const;
+  [[nodiscard]] bool caught_up() const;
+  [[nodiscard]] bool one_end_suffices() const;
+  void check_witness(Flow& flow);
+  void summarize(EventTime at, std::string_view state);
+
+  PipelineContext& context_;
+  std::uint64_t id_;
+  std::array<Flow*, 2> flows_{};
+  std::array<std::unique_ptr<Channel>, 2> channels_;  // by Layer
+  Side primary_ = Side::a;
+  bool catching_up_ = false;                       // the primary was ahead at the join: until then both bring bytes
+  std::array<std::uint64_t, 2> catch_up_until_{};  // by Side of the stream
+  bool join_possible_ = false;
+  std::array<std::uint64_t, 2> told_until_{};  // by Side of the stream: messages before it were printed
+  EventTime opened_at_;
+  std::uint64_t transactions_ = 0;
+  std::vector<Pending> pending_;
+};
+
+}  // namespace tracer

@@ -1,0 +1,91 @@
+// From events to records: a pure step without a clock, a thread or I/O of its own.
+//
+// Events go in by on_event(), in the order of one ReorderWindow; records come out through the RecordSink, verdicts
+// through the VerdictSink, both during the call that causes them. All timeouts run on event time, so a replay is
+// deterministic.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string_view>
+#include <unordered_map>
+
+#include "core/connection.h"
+#include "core/connection_join.h"
+#include "core/event.h"
+#include "core/flow_table.h"
+#include "core/pipeline_context.h"
+#include "core/pipeline_options.h"
+
+namespace tracer {
+
+class Pipeline final : public EventHandler {
+ public:
+  Pipeline(PipelineOptions options, Router router, const Timeline& timeline, Ownership& ownership,
+           VerdictSink& verdicts, RecordSink& records);
+  ~Pipeline();
+  Pipeline(const Pipeline&) = delete;
+  Pipeline& operator=(const Pipeline&) = delete;
+
+  // `event.at` is in the backend's clock.
+  void on_event(const Event& event) override;
+  // Time passes without events. `backend_now` is in the backend's clock; call only when the backend has nothing more to
+  // read, or what is still in its buffer would come too late.
+  void advance(EventTime backend_now);
+  // Nothing more will come: all streams are cut, all records leave, open connections are summarized.
+  void finish();
+
+  // A printed record comes back to be filled again.
+  void recycle(std::unique_ptr<Record> record) { context_.pool.give_back(std::move(record)); }
+
+  [[nodiscard]] const PipelineCounters& counters() const { return context_.counters; }
+  [[nodiscard]] SilenceReport silence_report() const;
+  // Adds what the pipeline knows to the last record of the trace.
+  void fill(TraceEnd& end) const;
+
+ private:
+  struct LossRow {
+    std::uint64_t events = 0;  // since the last record
+    std::uint64_t bytes = 0;
+    EventTime next_at;
+  };
+
+  void on(const FlowData& data, const Event& event, EventTime at);
+  void on(const FlowOpened& opened, const Event& event, EventTime at);
+  void on(const FlowUpdated& updated, const Event& event, EventTime at);
+  void on(const StreamEnded& ended, const Event& event, EventTime at);
+  void on(const FlowClosed& closed, const Event& event, EventTime at);
+  void on(const ProcessStarted& started, const Event& event, EventTime at);
+  void on(const ProcessForked& forked, const Event& event, EventTime at);
+  void on(const ProcessExited& exited, const Event& event, EventTime at);
+  void on(const Lost& lost, const Event& event, EventTime at);
+
+  [[nodiscard]] bool ignored(std::uint32_t tgid) const;
+  Flow& flow_of(FlowId id, EventTime at);
+  void try_join(Flow& flow);
+  void name(Flow& flow);
+  void bury_closed(EventTime now, bool all);
+  void end_connection(Connection& connection, EventTime at, std::string_view state);
+  void forget(Connection& connection);
+  void evict_oldest(EventTime at);
+  void tick(EventTime now);
+  void report_losses(EventTime now, bool all);
+
+  void link_newest(Connection& connection);
+  void unlink(Connection& connection);
+
+  PipelineContext context_;
+  FlowTable flows_;
+  ConnectionJoin join_;
+  std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
+  std::uint64_t next_connection_id_ = 1;
+  Connection* newest_ = nullptr;  // list by last activity
+  Connection* oldest_ = nullptr;
+  std::deque<std::pair<EventTime, FlowId>> closing_;  // when their linger time is over
+  EventTime next_tick_;
+  std::array<LossRow, gap_cause_count> losses_{};
+  std::uint64_t ring_full_bytes_told_ = 0;
+};
+
+}  // namespace tracer

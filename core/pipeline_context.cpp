@@ -1,0 +1,47 @@
+#include "core/pipeline_context.h"
+
+namespace tracer {
+
+std::unique_ptr<Record> RecordPool::take() {
+  if (free_.empty()) return std::make_unique<Record>();
+  std::unique_ptr<Record> record = std::move(free_.back());
+  free_.pop_back();
+  return record;
+}
+
+void RecordPool::give_back(std::unique_ptr<Record> record) {
+  auto* transaction = record ? std::get_if<HttpTransaction>(&record->body) : nullptr;
+  if (transaction == nullptr || free_.size() >= records_max_) return;  // only what is frequent is worth keeping
+  transaction->clear();
+  transaction->flow = {};
+  record->timestamp = {};
+  record->backend.reset();
+  record->mechanism.reset();
+  record->missing.clear();
+  record->inferred.clear();
+  free_.push_back(std::move(record));
+}
+
+void PipelineContext::count_protocol(std::string_view protocol, bool analyzed) {
+  for (ProtocolCount& row : counters.protocols) {
+    if (row.protocol == protocol) {
+      ++row.connections;
+      row.analyzed |= analyzed;
+      return;
+    }
+  }
+  counters.protocols.push_back({protocol, 1, analyzed});
+}
+
+std::string silence_line(const SilenceReport& report, std::uint64_t filtered) {
+  std::string line =
+      std::to_string(report.transactions) + " HTTP/1 yet; " + std::to_string(report.connections) + " flows";
+  const char* separator = ": ";
+  for (const ProtocolCount& row : report.protocols) {
+    line += separator + std::to_string(row.connections) + " " + std::string(row.protocol);
+    separator = ", ";
+  }
+  return line + "; filters dropped " + std::to_string(filtered);
+}
+
+}  // namespace tracer

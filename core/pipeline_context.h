@@ -1,0 +1,49 @@
+// What all connections of a pipeline share. Owned by the pipeline; outlives them.
+#pragma once
+
+#include <memory>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/pipeline_options.h"
+#include "core/process_table.h"
+#include "core/router.h"
+#include "core/stream_observer.h"
+#include "core/timeline.h"
+
+namespace tracer {
+
+// Records that were printed, kept with their buffers for the next ones.
+class RecordPool {
+ public:
+  explicit RecordPool(std::size_t records_max) : records_max_(records_max) {}
+  [[nodiscard]] std::unique_ptr<Record> take();
+  void give_back(std::unique_ptr<Record> record);
+
+ private:
+  std::size_t records_max_;
+  std::vector<std::unique_ptr<Record>> free_;
+};
+
+struct PipelineContext {
+  PipelineOptions options;
+  Router router;
+  ProcessTable processes;
+  Timeline timeline;
+  VerdictSink& verdicts;
+  RecordSink& records;
+  RecordPool pool;
+  StreamEnvironment streams;
+  PipelineCounters counters;
+  std::size_t records_pending = 0;
+  EventTime now;  // the youngest time seen
+  // Flows whose addresses are not known yet, and when the last of them came: any of them may be the other end of any
+  // connection that is seen from one end only.
+  std::size_t nameless_flows = 0;
+  EventTime nameless_since;
+
+  void count_protocol(std::string_view protocol, bool analyzed);
+};
+
+}  // namespace tracer

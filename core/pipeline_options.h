@@ -1,0 +1,91 @@
+// What the pipeline is given and what it tells: limits, the two ways out (verdicts and records), counters.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/backend.h"
+#include "core/capability.h"
+#include "core/records/record.h"
+#include "core/stream_observer.h"
+
+namespace tracer {
+
+// Which connections get a `connection` record when they end.
+enum class ConnectionRecords : std::uint8_t { none, unexplained, all };
+
+struct PipelineOptions {
+  std::size_t flows_max = 65'536;
+  std::size_t prefix_bytes_max = 1024;  // held per side until the protocol is known
+  std::size_t resync_tries_max = 256;   // calls looked at to find a known protocol in a stream seen from its middle
+  std::size_t records_pending_max = 16'384;  // finished, waiting for the other end's times
+  std::size_t records_pooled_max = 1024;
+  std::size_t processes_max = 32'768;
+  std::uint64_t skip_bytes_min = 4096;  // a shorter rest of a body is not worth a verdict
+  std::uint64_t record_hold_ns = 100'000'000;
+  std::uint64_t close_linger_ns = 50'000'000;  // late events of a closed flow are still taken
+  std::uint64_t process_keep_ns = 5'000'000'000;
+  std::uint64_t loss_interval_ns = 1'000'000'000;
+  StreamLimits stream;
+  ConnectionRecords connections = ConnectionRecords::none;
+  std::vector<std::uint32_t> ignored_tgids;  // the tracer itself and its helpers: counted as self, never tracked
+  BackendKind backend = BackendKind::tracepoint;
+  Mechanism mechanism = Mechanism::tp_btf;
+  std::vector<std::string_view> missing;  // record fields that the mechanism can never fill
+};
+
+// Where verdicts go: the backend, through its owner.
+class VerdictSink {
+ public:
+  virtual void set_verdict(FlowId flow, Direction direction, StreamVerdict verdict) = 0;
+
+ protected:
+  ~VerdictSink() = default;
+};
+
+// Where records go: filters, redaction, output. Records of one connection come in the order of their completion.
+class RecordSink {
+ public:
+  virtual void on_record(std::unique_ptr<Record> record) = 0;
+
+ protected:
+  ~RecordSink() = default;
+};
+
+struct ProtocolCount {
+  std::string_view protocol;  // static storage
+  std::uint64_t connections = 0;
+  bool analyzed = false;
+};
+
+struct PipelineCounters {
+  std::uint64_t events = 0;
+  std::uint64_t self = 0;         // events of ignored processes
+  std::uint64_t flows = 0;        // ends seen
+  std::uint64_t connections = 0;  // after joining
+  std::uint64_t joined = 0;
+  std::uint64_t ambiguous = 0;     // more than one end could be proven to be the other one
+  std::uint64_t transactions = 0;  // records of analyzers
+  std::uint64_t superseded = 0;    // records of an end that turned out to be told by the other end too
+  std::uint64_t flows_evicted = 0;
+  std::uint64_t pending_limit_hits = 0;
+  std::uint64_t unwitnessed = 0, ledger_mismatch = 0;
+  std::uint64_t verdicts = 0;
+  std::array<std::uint64_t, gap_cause_count> lost_events{};  // by GapCause, as reported
+  std::vector<ProtocolCount> protocols;
+};
+
+// What was seen instead of records.
+struct SilenceReport {
+  std::uint64_t transactions = 0;
+  std::uint64_t connections = 0;
+  std::vector<ProtocolCount> protocols;  // `unknown` among them
+};
+// "0 HTTP/1 yet; 41 flows: 33 TLS, 5 HTTP/2, 3 unknown; filters dropped 0"
+[[nodiscard]] std::string silence_line(const SilenceReport& report, std::uint64_t filtered);
+
+}  // namespace tracer

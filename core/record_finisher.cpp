@@ -1,0 +1,153 @@
+#include "core/record_finisher.h"
+
+#include <algorithm>
+
+namespace tracer {
+
+namespace {
+
+// The first port that systems give to clients by themselves, where nothing else is known (Linux: 32768, IANA: 49152).
+constexpr std::uint16_t ephemeral_port_min = 32'768;
+
+struct Sides {
+  Side client = Side::a;
+  bool inferred = false;
+};
+
+std::optional<Endpoint> endpoint_of(const Connection& connection, Side side) {
+  if (const Flow* flow = connection.flow(side); flow != nullptr && flow->end.local) return flow->end.local;
+  if (const Flow* flow = connection.flow(other(side)); flow != nullptr) return flow->end.remote;
+  return std::nullopt;
+}
+
+Sides sides_of(const Connection& connection) {
+  if (const auto client = connection.client()) return {*client, false};
+  const auto a = endpoint_of(connection, Side::a), b = endpoint_of(connection, Side::b);
+  const bool a_ephemeral = a && a->port >= ephemeral_port_min, b_ephemeral = b && b->port >= ephemeral_port_min;
+  if (b_ephemeral && !a_ephemeral) return {Side::b, true};
+  if (a && b && a_ephemeral == b_ephemeral && b->port > a->port) return {Side::b, true};
+  return {Side::a, true};
+}
+
+std::optional<double> milliseconds_between(std::optional<EventTime> from, std::optional<EventTime> to) {
+  if (!from || !to || *to < *from) return std::nullopt;
+  return static_cast<double>(to->ns - from->ns) / 1e6;
+}
+
+// The time at which one end moved a byte; says when it has not come to that byte yet.
+std::optional<EventTime> time_at(const StreamObserver& observer, std::uint64_t offset, bool& may_still_come) {
+  const auto time = observer.marks.time_of(offset);
+  if (!time && observer.may_tell_of(offset)) may_still_come = true;
+  return time;
+}
+
+TransactionTimes times_seen_at(const Channel& channel, Side end, Side client, const HttpTransaction& transaction) {
+  TransactionTimes times;
+  times.seen_at = end;
+  const Direction request = end == client ? Direction::tx : Direction::rx;
+  const Direction response = end == client ? Direction::rx : Direction::tx;
+  const StreamObserver& requests = channel.observer(end, request);
+  const StreamObserver& responses = channel.observer(end, response);
+  bool& late = times.may_still_come;
+  if (transaction.request.present) times.request_first = time_at(requests, transaction.request.first_offset, late);
+  if (transaction.response.present && transaction.response.end_offset > transaction.response.first_offset) {
+    times.response_first = time_at(responses, transaction.response.first_offset, late);
+    times.response_last = time_at(responses, transaction.response.end_offset - 1, late);
+  }
+  return times;
+}
+
+bool all_known(const TransactionTimes& times, const HttpTransaction& transaction) {
+  return (!transaction.request.present || times.request_first) &&
+         (!transaction.response.present || (times.response_first && times.response_last));
+}
+
+void note_missing_parties(const FlowIdentity& flow, Record& record) {
+  if (!flow.client.endpoint) record.missing.emplace_back("client.address");
+  if (!flow.server.endpoint) record.missing.emplace_back("server.address");
+  if (!flow.client.process) record.missing.emplace_back("client.process");
+  if (!flow.server.process) record.missing.emplace_back("server.process");
+}
+
+}  // namespace
+
+TransactionTimes times_of(const Connection& connection, Layer layer, const HttpTransaction& transaction, bool wait) {
+  const Channel* channel = connection.channel(layer);
+  const Side client = sides_of(connection).client;
+  const Flow* client_flow = connection.flow(client);
+  const Flow* server_flow = connection.flow(other(client));
+  TransactionTimes times;
+  if (client_flow != nullptr && client_flow->merged) {
+    times = times_seen_at(*channel, client, client, transaction);
+    times.may_still_come &= wait;
+    if (times.may_still_come || all_known(times, transaction) || server_flow == nullptr || !server_flow->merged) {
+      return times;
+    }
+  }
+  if (server_flow != nullptr && server_flow->merged) {
+    TransactionTimes at_server = times_seen_at(*channel, other(client), client, transaction);
+    at_server.may_still_come = false;  // the bytes came from here or are known not to
+    return at_server;
+  }
+  return times;
+}
+
+FlowIdentity identity_of(PipelineContext& context, const Connection& connection,
+                         const std::array<std::uint32_t, 2>& processes, EventTime at, Record& record) {
+  const Sides sides = sides_of(connection);
+  const Side client = sides.client, server = other(client);
+  FlowIdentity identity;
+  identity.connection_id = connection.id();
+  const auto party = [&](Side side) {
+    return Party{endpoint_of(connection, side), context.processes.find(processes[index_of(side)], at)};
+  };
+  identity.client = party(client);
+  identity.server = party(server);
+  identity.observed_at = connection.primary() == client ? ObservedAt::client : ObservedAt::server;
+  if (sides.inferred) {
+    record.inferred.emplace_back("client");
+    record.inferred.emplace_back("server");
+  }
+  return identity;
+}
+
+void fill_record(PipelineContext& context, const Connection& connection, const TransactionTimes& times,
+                 const std::array<std::uint32_t, 2>& processes, EventTime at, Record& record) {
+  record.backend = context.options.backend;
+  record.mechanism = context.options.mechanism;
+  record.missing.insert(record.missing.end(), context.options.missing.begin(), context.options.missing.end());
+  auto* transaction = std::get_if<HttpTransaction>(&record.body);
+  if (transaction == nullptr) {
+    record.timestamp = context.timeline.to_wall(at);
+    return;
+  }
+  transaction->flow = identity_of(context, connection, processes, at, record);
+  note_missing_parties(transaction->flow, record);
+
+  const auto wall = [&](std::optional<EventTime> time) -> std::optional<WallTime> {
+    return time ? std::optional(context.timeline.to_wall(*time)) : std::nullopt;
+  };
+  transaction->request_time = wall(times.request_first);
+  transaction->response_time = wall(times.response_last);
+  transaction->duration_ms = milliseconds_between(times.request_first, times.response_last);
+  transaction->time_to_first_byte_ms = milliseconds_between(times.request_first, times.response_first);
+  if (times.seen_at && (times.request_first || times.response_last)) {
+    transaction->time_source = *times.seen_at == sides_of(connection).client ? TimeSource::client : TimeSource::server;
+  }
+  if (!transaction->request_time) record.missing.emplace_back("request_time");
+  if (!transaction->response_time) record.missing.emplace_back("response_time");
+  if (!transaction->duration_ms) record.missing.emplace_back("duration_ms");
+  if (!transaction->time_to_first_byte_ms) record.missing.emplace_back("time_to_first_byte_ms");
+
+  EventTime first = at;
+  if (times.request_first) {
+    first = *times.request_first;
+  } else if (transaction->request.present) {
+    first = transaction->request.first_at;
+  } else if (transaction->response.present) {
+    first = transaction->response.first_at;
+  }
+  record.timestamp = context.timeline.to_wall(first);
+}
+
+}  // namespace tracer

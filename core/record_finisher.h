@@ -1,0 +1,32 @@
+// Fills what only the connection knows into a finished record: the two parties, the times, what is missing.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "core/connection.h"
+#include "core/records/record.h"
+
+namespace tracer {
+
+// The client's end, where it is watched, gives all times of a transaction; else the server's does. One clock and one
+// place for the four of them, so that a duration never mixes two ends.
+struct TransactionTimes {
+  std::optional<EventTime> request_first, response_first, response_last;
+  bool may_still_come = false;  // the client's end has not told of all these bytes yet
+  std::optional<Side> seen_at;
+};
+// `wait`: an answer from the client's end that may still come is worth more than one from the server's end now.
+[[nodiscard]] TransactionTimes times_of(const Connection& connection, Layer layer, const HttpTransaction& transaction,
+                                        bool wait);
+
+// `processes`: tgid by Side, 0 where not known.
+void fill_record(PipelineContext& context, const Connection& connection, const TransactionTimes& times,
+                 const std::array<std::uint32_t, 2>& processes, EventTime at, Record& record);
+
+// The parties of a connection. Says in `inferred` when the client side had to be deduced from the ports.
+[[nodiscard]] FlowIdentity identity_of(PipelineContext& context, const Connection& connection,
+                                       const std::array<std::uint32_t, 2>& processes, EventTime at, Record& record);
+
+}  // namespace tracer

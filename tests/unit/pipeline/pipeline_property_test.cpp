@@ -1,0 +1,195 @@
+// The property of the issue: whatever the order in which both observers' events arrive, and whatever is lost, the
+// records of a connection are the truth or honestly incomplete; never wrong, never double.
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+
+#include "tests/unit/pipeline/simulation.h"
+
+namespace tracer::test {
+namespace {
+
+constexpr std::uint32_t seeds = 400;
+
+struct Verdict {
+  unsigned complete = 0, incomplete = 0;
+};
+
+unsigned id_of(const HttpTransaction& transaction) {
+  const HttpMessage& message = transaction.request;
+  std::string text(message.view(message.url));
+  if (text.starts_with("/")) text.erase(0, 1);
+  return static_cast<unsigned>(std::stoul(text));
+}
+
+// Holds every record against the truth. `strict`: nothing was lost, so everything must be there and complete. An end
+// whose first events were overtaken by a whole transaction may be missing from that one's record.
+Verdict judge(const World& world, const Simulation& simulation, const Shape& shape, bool strict) {
+  const bool http = shape.http;
+  unsigned one_ended = 0;
+  Verdict verdict;
+  std::multiset<unsigned> seen;
+  std::optional<unsigned> last;
+  for (const HttpTransaction* transaction : world.transactions()) {
+    const HttpTransaction& it = *transaction;
+    EXPECT_NE(it.flow.connection_id, 0U);
+    if (it.request.present) {
+      const unsigned id = id_of(it);
+      EXPECT_LT(id, simulation.truth.size());
+      if (id >= simulation.truth.size()) continue;
+      EXPECT_EQ(seen.count(id), 0U) << "transaction " << id << " is told twice";
+      seen.insert(id);
+      const TrueTransaction& truth = simulation.truth[id];
+      if (it.request.body_bytes && it.complete) {
+        EXPECT_EQ(*it.request.body_bytes, truth.request_body);
+      }
+      if (it.complete) {
+        if (last) {
+          EXPECT_GT(id, *last) << "out of order";
+        }
+        last = id;
+      }
+      if (http && it.response.present) {
+        // Of a head that was lost in part the header may be missing, but it is never another transaction's.
+        const auto answered = it.response.header("X-Id");
+        EXPECT_TRUE(answered || !it.complete);
+        EXPECT_EQ(answered.value_or(std::to_string(id)), std::to_string(id)) << "another transaction's response";
+      }
+      if (it.complete) {
+        EXPECT_EQ(it.response.body_bytes.value_or(~0ULL), truth.response_body);
+      }
+      // Times are those of one end, exactly, or absent.
+      if (it.time_source && it.complete) {
+        const bool client = *it.time_source == TimeSource::client;
+        const auto& request_times = client ? simulation.sent_at[0] : simulation.received_at[0];
+        const auto& response_times = client ? simulation.received_at[1] : simulation.sent_at[1];
+        const auto wall = [](std::uint64_t ns) { return WallTime{static_cast<std::int64_t>(ns)}; };
+        if (it.request_time) {
+          EXPECT_EQ(*it.request_time, wall(request_times[truth.request.first])) << id;
+        }
+        if (it.response_time) {
+          EXPECT_EQ(*it.response_time, wall(response_times[truth.response.end - 1])) << id;
+        }
+        if (strict) {
+          EXPECT_TRUE(it.request_time && it.response_time && it.duration_ms && it.time_to_first_byte_ms) << id;
+        }
+      }
+      if (strict && shape.opens_late && (!it.flow.client.process || !it.flow.server.process)) {
+        ++one_ended;
+      } else if (strict) {
+        EXPECT_EQ(it.time_source, TimeSource::client) << id;
+        EXPECT_TRUE(it.flow.client.process && it.flow.server.process) << id;
+        if (it.flow.client.process) {
+          EXPECT_EQ(it.flow.client.process->comm, "client");
+        }
+        if (it.flow.server.process) {
+          EXPECT_EQ(it.flow.server.process->comm, "server");
+        }
+      }
+    }
+    ++(it.complete ? verdict.complete : verdict.incomplete);
+  }
+  if (strict) {
+    EXPECT_EQ(verdict.complete, simulation.truth.size());
+    EXPECT_EQ(verdict.incomplete, 0U);
+    EXPECT_LE(one_ended, 3U);
+  }
+  return verdict;
+}
+
+Verdict run(const Shape& shape, std::uint32_t seed, bool strict) {
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  World world;
+  Simulation simulation(world, shape, seed);
+  simulation.run();
+  const Verdict verdict = judge(world, simulation, shape, strict);
+  EXPECT_EQ(world.pipeline.counters().joined, 1U);
+  if (strict) {
+    EXPECT_EQ(world.pipeline.counters().ledger_mismatch, 0U);
+  }
+  return verdict;
+}
+
+struct Named {
+  const char* name;
+  Shape shape;
+  bool strict;
+};
+
+class PipelineProperty : public testing::TestWithParam<Named> {};
+
+TEST_P(PipelineProperty, RecordsAreTheTruthOrHonestlyIncomplete) {
+  const Named& named = GetParam();
+  Verdict sum;
+  for (std::uint32_t seed = 0; seed < seeds && !HasFailure(); ++seed) {
+    const Verdict verdict = run(named.shape, seed, named.strict);
+    sum.complete += verdict.complete;
+    sum.incomplete += verdict.incomplete;
+  }
+  EXPECT_GT(sum.complete, seeds);  // honesty is not silence
+  RecordProperty("complete", static_cast<int>(sum.complete));
+  RecordProperty("incomplete", static_cast<int>(sum.incomplete));
+}
+
+Named named_shape(const char* name, bool strict, void (*change)(Shape&)) {
+  Named named{name, {}, strict};
+  change(named.shape);
+  return named;
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, PipelineProperty,
+                         testing::Values(named_shape("sequence", true, [](Shape&) {}),
+                                         named_shape("counter", true, [](Shape& s) { s.sequence = false; }),
+                                         named_shape("two_namespaces", true, [](Shape& s) { s.one_namespace = false; }),
+                                         named_shape("ordered", true, [](Shape& s) { s.shuffle = 1; }),
+                                         named_shape("opened_in_order", true, [](Shape& s) { s.opens_late = false; }),
+                                         named_shape("verdicts_ignored", true,
+                                                     [](Shape& s) { s.obey_verdicts = false; }),
+                                         named_shape("pipelining", true, [](Shape& s) { s.pipelining = true; }),
+                                         named_shape("long_bodies", true,
+                                                     [](Shape& s) {
+                                                       s.per_call_max = 256;
+                                                       s.opens_late = false;
+                                                       s.response_body_max = 60'000;
+                                                       s.request_body_max = 20'000;
+                                                     }),
+                                         named_shape("lossy", false, [](Shape& s) { s.drop_percent = 5; }),
+                                         named_shape("lossy_pipelining", false,
+                                                     [](Shape& s) {
+                                                       s.drop_percent = 5;
+                                                       s.pipelining = true;
+                                                     }),
+                                         named_shape("lossy_counter", false,
+                                                     [](Shape& s) {
+                                                       s.drop_percent = 5;
+                                                       s.sequence = false;
+                                                     }),
+                                         named_shape("snapped", false, [](Shape& s) { s.per_call_max = 16; }),
+                                         named_shape("preexisting", false, [](Shape& s) { s.preexisting = true; }),
+                                         named_shape("http", true, [](Shape& s) { s.http = true; }),
+                                         named_shape("http_two_namespaces", true,
+                                                     [](Shape& s) {
+                                                       s.http = true;
+                                                       s.one_namespace = false;
+                                                     }),
+                                         named_shape("http_pipelining", true,
+                                                     [](Shape& s) {
+                                                       s.http = true;
+                                                       s.pipelining = true;
+                                                     }),
+                                         named_shape("http_lossy", false,
+                                                     [](Shape& s) {
+                                                       s.http = true;
+                                                       s.drop_percent = 5;
+                                                     }),
+                                         named_shape("http_lossy_pipelining", false,
+                                                     [](Shape& s) {
+                                                       s.http = true;
+                                                       s.drop_percent = 5;
+                                                       s.pipelining = true;
+                                                     })),
+                         [](const testing::TestParamInfo<Named>& row) { return std::string(row.param.name); });
+
+}  // namespace
+}  // namespace tracer::test
