@@ -1,0 +1,35 @@
+#include "cli/backend_table.h"
+
+#include <array>
+
+#include "backends/tracepoint/tracepoint.h"
+
+namespace tracer::cli {
+namespace {
+
+bool supported(const CapabilityReport& report, Capability capability) {
+  const Answer* answer = report.find(capability);
+  return answer != nullptr && answer->verdict == Verdict::supported;
+}
+
+Result<OpenedBackend> tracepoint(const OpenRequest& request) {
+  TracepointOptions options;
+  options.mechanism = request.mechanism;
+  if (request.ring_kib) options.ring_bytes = std::size_t{*request.ring_kib} << 10;
+  options.ring_buffer = supported(*request.report, Capability::bpf_ring_buffer);
+  options.mappable_arrays = supported(*request.report, Capability::bpf_mmapable_array);
+  options.ownership = request.ownership;
+  return open_tracepoint(options);
+}
+
+constexpr std::array rows{
+    BackendRow{BackendKind::tracepoint, Mechanism::tp_btf, tracepoint},
+    BackendRow{BackendKind::tracepoint, Mechanism::raw_tp, tracepoint},
+    BackendRow{BackendKind::tracepoint, Mechanism::syscall_tp, tracepoint},
+};
+
+}  // namespace
+
+std::span<const BackendRow> backend_rows() { return rows; }
+
+}  // namespace tracer::cli

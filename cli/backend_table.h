@@ -1,0 +1,30 @@
+// The ways to capture that are built into this program, and how each is opened.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "core/backend.h"
+#include "core/capability.h"
+#include "core/ownership.h"
+
+namespace tracer::cli {
+
+struct OpenRequest {
+  Mechanism mechanism{};
+  const CapabilityReport* report = nullptr;  // never null; what is not supported there must not be used
+  Ownership* ownership = nullptr;            // null: /proc cannot be read
+  std::optional<std::uint32_t> ring_kib;     // absent: the backend's own default
+};
+
+struct BackendRow {
+  BackendKind backend{};
+  Mechanism mechanism{};
+  Result<OpenedBackend> (*open)(const OpenRequest& request);
+};
+
+// In no order: which comes first is the planner's to say.
+[[nodiscard]] std::span<const BackendRow> backend_rows();
+
+}  // namespace tracer::cli

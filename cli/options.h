@@ -1,0 +1,76 @@
+// What the user asked for, as plain data. Parsing is pure: it reads its arguments and nothing else.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/capability.h"
+#include "core/event.h"
+#include "probe-matrix/planner.h"
+
+namespace tracer::cli {
+
+enum class Command : std::uint8_t { trace, help, version, licenses };
+enum class Format : std::uint8_t { text, json_stream };
+
+struct StatusRange {
+  std::uint16_t first = 0, last = 0;  // both included
+  bool operator==(const StatusRange&) const = default;
+};
+
+// IPv4 ranges are held v4-mapped, like Endpoint.
+struct AddressRange {
+  std::array<std::uint8_t, 16> address{};
+  unsigned prefix_bits = 128;
+  [[nodiscard]] bool contains(const Endpoint& endpoint) const;
+  bool operator==(const AddressRange&) const = default;
+};
+
+// Values of one option are alternatives; different options must all hold. An empty list asks for nothing.
+struct FilterOptions {
+  std::vector<std::uint32_t> pids{};
+  std::vector<std::string> names{};  // lower case
+  std::vector<std::uint16_t> ports{};
+  std::vector<std::string> hosts{};  // lower case, may contain globs
+  std::vector<std::string> paths{};  // globs
+  std::vector<StatusRange> statuses{};
+  std::vector<AddressRange> addresses{};
+};
+
+struct Options {
+  Command command = Command::trace;
+  std::string help_topic;  // of `help`; may be empty
+
+  std::vector<BackendKind> backends;  // in order of preference; empty: all of them, in the built-in order
+  std::optional<Mechanism> mechanism;
+  std::vector<Capability> without;
+  std::vector<Requirement> required;
+  std::vector<Facet> show{Facet::http, Facet::tls, Facet::https};
+  bool show_given = false;  // the user named them
+  bool strict = false;
+
+  FilterOptions filters;
+
+  std::optional<std::chrono::milliseconds> duration;
+  std::optional<std::uint64_t> count;
+  std::string output_path;       // empty: standard output
+  std::optional<Format> format;  // absent: text on a terminal, else json-stream
+  bool meta = true;
+  bool redact = true;
+  bool fail_on_loss = false;
+  std::optional<std::uint32_t> ring_kib;  // absent: the backend's own default
+  bool quiet = false;
+  bool verbose = false;
+};
+
+// `args` without the program's name. Every error is Errc::invalid_argument and says what, why and one thing to type.
+[[nodiscard]] Result<Options> parse_options(std::span<const std::string> args);
+
+}  // namespace tracer::cli

@@ -1,0 +1,258 @@
+#include "cli/options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+#include "cli/option_table.h"
+#include "cli/suggest.h"
+#include "cli/values.h"
+
+namespace tracer::cli {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+Result<Options> parse(std::vector<std::string> args) { return parse_options(args); }
+
+Options good(std::vector<std::string> args) {
+  auto parsed = parse(std::move(args));
+  EXPECT_TRUE(parsed) << parsed.error().context;
+  return parsed.value_or(Options{});
+}
+
+struct BadCase {
+  std::vector<std::string> args;
+  std::string what;        // part of the message
+  std::string suggestion;  // exactly
+};
+
+TEST(Options, DefaultsTraceWhatIsInPlaintextAndEncrypted) {
+  const Options options = good({});
+  EXPECT_EQ(options.command, Command::trace);
+  EXPECT_THAT(options.show, ElementsAre(Facet::http, Facet::tls, Facet::https));
+  EXPECT_FALSE(options.show_given);
+  EXPECT_FALSE(options.format);
+  EXPECT_FALSE(options.duration);
+  EXPECT_FALSE(options.count);
+  EXPECT_FALSE(options.ring_kib);
+  EXPECT_TRUE(options.meta);
+  EXPECT_TRUE(options.redact);
+  EXPECT_FALSE(options.strict || options.fail_on_loss || options.quiet || options.verbose);
+  EXPECT_THAT(options.backends, IsEmpty());
+  EXPECT_THAT(options.filters.pids, IsEmpty());
+}
+
+TEST(Options, AutoIsTheDefaultSpelledOut) { EXPECT_EQ(good({"--auto"}).command, Command::trace); }
+
+TEST(Options, Choice) {
+  const Options options =
+      good({"--backend", "tracepoint,pcap", "--mechanism=tp-btf", "--without", "btf,bpf_ring_buffer",
+            "--without=kprobe", "--strict", "--require", "http=tracepoint", "--require", "tls", "--show", "http,file"});
+  EXPECT_THAT(options.backends, ElementsAre(BackendKind::tracepoint, BackendKind::pcap));
+  EXPECT_EQ(options.mechanism, Mechanism::tp_btf);
+  EXPECT_THAT(options.without, ElementsAre(Capability::btf, Capability::bpf_ring_buffer, Capability::kprobe));
+  EXPECT_TRUE(options.strict);
+  ASSERT_EQ(options.required.size(), 2u);
+  EXPECT_EQ(options.required[0].facet, Facet::http);
+  EXPECT_EQ(options.required[0].backend, BackendKind::tracepoint);
+  EXPECT_EQ(options.required[1].facet, Facet::tls);
+  EXPECT_FALSE(options.required[1].backend);
+  EXPECT_THAT(options.show, ElementsAre(Facet::http, Facet::file));
+  EXPECT_TRUE(options.show_given);
+  EXPECT_EQ(good({"--show", "all"}).show.size(), facet_count);
+}
+
+TEST(Options, Filters) {
+  const FilterOptions filters =
+      good({"-p", "1", "-p2,3", "-n", "NGinx", "--port", "80,8080", "--addr", "10.0.0.0/8", "--addr=::1", "--host",
+            "Example.ORG", "--path", "/a*", "--path", "*.js", "--status", "5xx,404"})
+          .filters;
+  EXPECT_THAT(filters.pids, ElementsAre(1, 2, 3));
+  EXPECT_THAT(filters.names, ElementsAre("nginx"));
+  EXPECT_THAT(filters.ports, ElementsAre(80, 8080));
+  EXPECT_THAT(filters.hosts, ElementsAre("example.org"));
+  EXPECT_THAT(filters.paths, ElementsAre("/a*", "*.js"));
+  EXPECT_THAT(filters.statuses, ElementsAre(StatusRange{500, 599}, StatusRange{404, 404}));
+  ASSERT_EQ(filters.addresses.size(), 2u);
+  EXPECT_EQ(filters.addresses[0].prefix_bits, 104u);
+  EXPECT_EQ(filters.addresses[1].prefix_bits, 128u);
+}
+
+TEST(Options, OutputAndTalk) {
+  const Options options = good({"-f", "json-lines", "-o", "x.json", "-d", "1.5", "--count", "7", "--no-meta",
+                                "--no-redact", "--fail-on-loss", "--ring-kib", "64", "-q"});
+  EXPECT_EQ(options.format, Format::json_stream);
+  EXPECT_EQ(options.output_path, "x.json");
+  EXPECT_EQ(options.duration, std::chrono::milliseconds(1500));
+  EXPECT_EQ(options.count, 7u);
+  EXPECT_FALSE(options.meta);
+  EXPECT_FALSE(options.redact);
+  EXPECT_TRUE(options.fail_on_loss);
+  EXPECT_EQ(options.ring_kib, 64u);
+  EXPECT_TRUE(options.quiet);
+  EXPECT_TRUE(good({"-v"}).verbose);
+  EXPECT_EQ(good({"-ftext"}).format, Format::text);
+  EXPECT_EQ(good({"--format=json-stream"}).format, Format::json_stream);
+  EXPECT_EQ(good({"-o", "-"}).output_path, "");
+  EXPECT_FALSE(good({"-d0"}).duration) << "0 means for ever";
+  EXPECT_EQ(good({"-d", "0.0001"}).duration, std::chrono::milliseconds(1)) << "never rounded down to for ever";
+}
+
+TEST(Options, Commands) {
+  EXPECT_EQ(good({"help"}).command, Command::help);
+  EXPECT_EQ(good({"help", "licenses"}).help_topic, "licenses");
+  EXPECT_EQ(good({"-h"}).command, Command::help);
+  EXPECT_EQ(good({"--help"}).command, Command::help);
+  EXPECT_EQ(good({"version"}).command, Command::version);
+  EXPECT_EQ(good({"-V"}).command, Command::version);
+  EXPECT_EQ(good({"licenses"}).command, Command::licenses);
+  EXPECT_EQ(good({"-q", "version"}).command, Command::version);
+  EXPECT_EQ(good({"-h", "--no-such-option"}).command, Command::help) << "help wins over what comes after it";
+}
+
+TEST(Options, EveryOptionOfTheTableParsesWithItsExample) {
+  for (const OptionRow& row : option_rows()) {
+    std::string example(row.example);
+    std::erase(example, '\'');  // as the shell does
+    EXPECT_EQ(row.argument.empty(), row.example.empty()) << row.name;
+    std::vector<std::string> args{"--" + std::string(row.name)};
+    if (!row.argument.empty()) args.push_back(example);
+    EXPECT_TRUE(parse(args)) << row.name << ": " << parse(args).error().context;
+    if (row.letter != 0) {
+      args[0] = std::string("-") + row.letter;
+      EXPECT_TRUE(parse(args)) << row.letter;
+    }
+  }
+}
+
+TEST(Options, EveryOptionRefusesAMissingOrUnwantedValue) {
+  for (const OptionRow& row : option_rows()) {
+    const std::string option = "--" + std::string(row.name);
+    const auto parsed = parse({row.argument.empty() ? option + "=1" : option});
+    ASSERT_FALSE(parsed) << option;
+    EXPECT_EQ(parsed.error().code, Errc::invalid_argument);
+    EXPECT_THAT(parsed.error().context, HasSubstr(option));
+    EXPECT_THAT(parsed.error().context, HasSubstr(row.argument.empty() ? "takes no value" : "needs a value"));
+    EXPECT_THAT(parsed.error().suggestion, HasSubstr("tracer " + option));
+  }
+}
+
+TEST(Options, EveryErrorSaysWhatAndWhyAndWhatToTry) {
+  const std::vector<BadCase> cases{
+      {{"--statsu", "5xx"}, "unknown option '--statsu'; did you mean '--status'?", "tracer --status 5xx"},
+      {{"-d", "5", "--statsu=5xx"}, "unknown option '--statsu'", "tracer -d 5 --status=5xx"},
+      {{"--prot", "80", "--path", "/a*"}, "did you mean '--port'?", "tracer --port 80 --path '/a*'"},
+      {{"--qqqqqqqq"}, "unknown option '--qqqqqqqq'", "tracer --help"},
+      {{"-z"}, "unknown option '-z'", "tracer --help"},
+      {{"-qz"}, "unknown option '-z'", "tracer --help"},
+      {{"--durat"}, "unknown option '--durat'", "tracer --duration"},
+      {{"--container", "x"}, "option '--container' is not in this version", "tracer --help"},
+      {{"--library=x"}, "option '--library' is not in this version", "tracer --help"},
+      {{"-l", "x"}, "option '-l' is not in this version", "tracer --help"},
+      {{"-Fx"}, "option '-F' is not in this version", "tracer --help"},
+      {{"--bodies"}, "not in this version", "tracer --help"},
+      {{"doctor", "--json"}, "command 'doctor' is not in this version", "tracer --auto"},
+      {{"run", "--", "ls", "-l"}, "command 'run' is not in this version", "tracer --auto"},
+      {{"help", "doctor"}, "command 'doctor' is not in this version", "tracer --auto"},
+      {{"auto"}, "unknown command 'auto'; it is an option", "tracer --auto"},
+      {{"verison"}, "unknown command 'verison'; did you mean 'version'?", "tracer version"},
+      {{"qqqq"}, "unknown command 'qqqq'", "tracer --help"},
+      {{"version", "x"}, "unexpected word 'x'", "tracer --help"},
+      {{"--quiet", "--verbose"}, "exclude each other", "tracer --verbose"},
+      {{"-p", "0"}, "option '--pid': '0' is not a number from 1 to 4194304", "tracer --pid 1"},
+      {{"-p", "nginx"}, "option '--pid'", "tracer --pid 1"},
+      {{"-p", "1,,2"}, "an element of the list is empty", "tracer --pid 1"},
+      {{"--port", "65536"}, "from 1 to 65535", "tracer --port 8080"},
+      {{"--port", "-5"}, "from 1 to 65535", "tracer --port 8080"},
+      {{"--port", "80x"}, "from 1 to 65535", "tracer --port 8080"},
+      {{"--count", "0"}, "option '--count'", "tracer --count 100"},
+      {{"--count", "99999999999999999999"}, "option '--count'", "tracer --count 100"},
+      {{"-d", "-1"}, "option '--duration'", "tracer --duration 10"},
+      {{"-d", "1e3"}, "option '--duration'", "tracer --duration 10"},
+      {{"-d", "inf"}, "option '--duration'", "tracer --duration 10"},
+      {{"-d", "40000000"}, "from 0 to 31536000", "tracer --duration 10"},
+      {{"-d", "."}, "option '--duration'", "tracer --duration 10"},
+      {{"--status", "6"}, "neither a status code (404) nor a class (5xx)", "tracer --status 5xx"},
+      {{"--status", "0xx"}, "option '--status'", "tracer --status 5xx"},
+      {{"--status", "5x4"}, "option '--status'", "tracer --status 5xx"},
+      {{"--addr", "example.org"}, "names are not looked up", "tracer --addr 10.0.0.0/8"},
+      {{"--addr", "10.0.0.0/33"}, "prefix length", "tracer --addr 10.0.0.0/8"},
+      {{"--addr", "10.1.2.3/8"}, "bits set behind its prefix", "tracer --addr 10.0.0.0/8"},
+      {{"--addr", "fe80::1/10"}, "bits set behind its prefix", "tracer --addr fe80::/10"},
+      {{"--path", "api/*"}, "paths begin with '/'", "tracer --path '/api/*'"},
+      {{"--name", ""}, "the value is empty", "tracer --name nginx"},
+      {{"--host="}, "needs a value", "tracer --host localhost"},
+      {{"-f", "xml"}, "format 'xml' is unknown", "tracer --format json-stream"},
+      {{"-f", "har"}, "format 'har' is not in this version", "tracer --format json-stream"},
+      {{"--show", "htpp"}, "'htpp' is no facet; did you mean 'http'?", "tracer --show http"},
+      {{"--show", "qqqqqq"}, "there are http, tls, https,", "tracer --show http"},
+      {{"--backend", "tracepiont"}, "did you mean 'tracepoint'?", "tracer --backend tracepoint"},
+      {{"--mechanism", "magic"}, "no mechanism", "tracer --mechanism syscall_tp"},
+      {{"--without", "bft"}, "did you mean 'btf'?", "tracer --without btf"},
+      {{"--require", "http=pcpa"}, "did you mean 'pcap'?", "tracer --require http=pcap"},
+      {{"--ring-kib", "3"}, "from 4 to 1048576", "tracer --ring-kib 4096"},
+      {{"--ring-kib", "100"}, "no power of two", "tracer --ring-kib 128"},
+  };
+  for (const BadCase& bad : cases) {
+    const auto parsed = parse(bad.args);
+    const std::string line = ::testing::PrintToString(bad.args);
+    ASSERT_FALSE(parsed) << line;
+    EXPECT_EQ(parsed.error().code, Errc::invalid_argument) << line;
+    EXPECT_THAT(parsed.error().context, HasSubstr(bad.what)) << line;
+    EXPECT_EQ(parsed.error().suggestion, bad.suggestion) << line;
+  }
+}
+
+// "One suggestion that can be pasted": then it must work. Words of one blank are enough for all but quoted paths.
+TEST(Options, SuggestionsAreThemselvesAccepted) {
+  for (const OptionRow& row : option_rows()) {
+    if (row.argument.empty()) continue;
+    const auto wrong = parse({"--" + std::string(row.name), ",,"});
+    if (wrong) continue;  // any text is a value of this option
+    std::istringstream words(wrong.error().suggestion);
+    std::vector<std::string> args;
+    for (std::string word; words >> word;) {
+      std::erase(word, '\'');
+      args.push_back(word);
+    }
+    ASSERT_GE(args.size(), 2u);
+    args.erase(args.begin());
+    EXPECT_TRUE(parse(args)) << wrong.error().suggestion;
+  }
+}
+
+TEST(Suggest, DistanceCountsTypingErrors) {
+  EXPECT_EQ(edit_distance("status", "status"), 0u);
+  EXPECT_EQ(edit_distance("statsu", "status"), 1u);
+  EXPECT_EQ(edit_distance("", "abc"), 3u);
+  EXPECT_EQ(edit_distance("kitten", "sitting"), 3u);
+}
+
+TEST(Suggest, QuotesForTheShell) {
+  EXPECT_EQ(shell_quoted("a-b=c"), "a-b=c");
+  EXPECT_EQ(shell_quoted("/a*"), "'/a*'");
+  EXPECT_EQ(shell_quoted("it's"), "'it'\\''s'");
+  EXPECT_EQ(shell_quoted(""), "''");
+}
+
+TEST(Values, AddressRangesContainWhatTheyShould) {
+  const auto endpoint = [](std::string_view text) { return Endpoint{parse_address_range(text)->address, 1}; };
+  const auto ten = *parse_address_range("10.0.0.0/8");
+  EXPECT_TRUE(ten.contains(endpoint("10.255.0.1")));
+  EXPECT_FALSE(ten.contains(endpoint("11.0.0.1")));
+  EXPECT_FALSE(ten.contains(endpoint("a00::1")));
+  const auto odd = *parse_address_range("192.168.4.0/23");
+  EXPECT_TRUE(odd.contains(endpoint("192.168.5.9")));
+  EXPECT_FALSE(odd.contains(endpoint("192.168.6.0")));
+  EXPECT_TRUE(parse_address_range("::/0")->contains(endpoint("1.2.3.4")));
+  EXPECT_TRUE(parse_address_range("0.0.0.0/0")->contains(endpoint("1.2.3.4")));
+  EXPECT_FALSE(parse_address_range("0.0.0.0/0")->contains(endpoint("::1")));
+  EXPECT_TRUE(parse_address_range("::ffff:1.2.3.4")->contains(endpoint("1.2.3.4"))) << "one spelling inside";
+}
+
+}  // namespace
+}  // namespace tracer::cli
