@@ -29,7 +29,7 @@ constexpr SyscallOp syscall_ops[] = {
     {"recvmsg", SYS_recvmsg, WIRE_OP_RECVMSG},
     {"recvmmsg", SYS_recvmmsg, WIRE_OP_RECVMMSG},
     {"accept", SYS_accept, WIRE_OP_ACCEPT},
-    {"accept4", SYS_accept4, WIRE_OP_ACCEPT},
+    {"accept4", SYS_accept4, WIRE_OP_ACCEPT4},
     {"socket", SYS_socket, WIRE_OP_SOCKET},
     {"connect", SYS_connect, WIRE_OP_CONNECT},
     {"close", SYS_close, WIRE_OP_CLOSE},
@@ -37,7 +37,7 @@ constexpr SyscallOp syscall_ops[] = {
 #ifdef SYS_dup2
     {"dup2", SYS_dup2, WIRE_OP_DUP2},
 #endif
-    {"dup3", SYS_dup3, WIRE_OP_DUP2},
+    {"dup3", SYS_dup3, WIRE_OP_DUP3},
     {"fcntl", SYS_fcntl, WIRE_OP_FCNTL},
     {"close_range", SYS_close_range, WIRE_OP_CLOSE_RANGE},
     {"clone", SYS_clone, WIRE_OP_CLONE},
@@ -74,6 +74,8 @@ Result<void> write_syscall_ops(int map_fd, std::span<const SyscallOp> calls) {
 void hash_map_set(int map_fd, const void* key, const void* value, bool replace) {
   bpf_map_update_elem(map_fd, key, value, replace ? BPF_ANY : BPF_NOEXIST);
 }
+
+bool hash_map_get(int map_fd, const void* key, void* value) { return bpf_map_lookup_elem(map_fd, key, value) == 0; }
 
 void hash_map_delete(int map_fd, const void* key) { bpf_map_delete_elem(map_fd, key); }
 

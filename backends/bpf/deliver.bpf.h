@@ -51,7 +51,7 @@ static __always_inline __u64 next_flow_id(const struct wire_config *cfg) {
 }
 
 #define CALL_BYTES_DEFAULT (256ull << 10) /* until the core has said anything: nearly every message whole */
-#define CALL_BYTES_NORMAL 16384ull
+#define CALL_BYTES_NORMAL 65536ull
 #define CALL_BYTES_WHOLE (1ull << 20)
 
 /* One system call that moved bytes. */

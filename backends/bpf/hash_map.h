@@ -6,6 +6,8 @@ namespace tracer {
 
 // `replace` false: an entry that is there stays.
 void hash_map_set(int map_fd, const void* key, const void* value, bool replace);
+// False: no such entry; `value` is then as it was.
+bool hash_map_get(int map_fd, const void* key, void* value);
 void hash_map_delete(int map_fd, const void* key);
 
 }  // namespace tracer

@@ -149,6 +149,7 @@ enum wire_fd_kind {
 
 struct wire_fd_value {
   __u64 flow;
+  __u64 unresolved[2]; /* bytes moved while it was not known which flow this is, by direction */
   __u32 kind;          /* enum wire_fd_kind */
   __u32 close_on_exec;
 };
@@ -201,13 +202,15 @@ enum wire_op {
   WIRE_OP_READV,
   WIRE_OP_RECVMSG,   /* flags in the third argument */
   WIRE_OP_RECVMMSG,  /* flags in the fourth argument */
-  WIRE_OP_ACCEPT,
+  WIRE_OP_ACCEPT,      /* fd, address, size (accept4: flags) */
+  WIRE_OP_ACCEPT4,
   /* Followed only where descriptors must be tracked. */
   WIRE_OP_SOCKET,      /* domain, type */
   WIRE_OP_CONNECT,     /* fd, address, size */
   WIRE_OP_CLOSE,
   WIRE_OP_DUP,         /* fd; returns the new one */
-  WIRE_OP_DUP2,        /* fd, new fd (dup3: flags) */
+  WIRE_OP_DUP2,        /* fd, new fd */
+  WIRE_OP_DUP3,        /* fd, new fd, flags */
   WIRE_OP_FCNTL,       /* fd, command, argument */
   WIRE_OP_CLOSE_RANGE, /* first, last, flags */
   WIRE_OP_CLONE,       /* flags */

@@ -106,6 +106,12 @@ void ProcOwnership::for_each_process(Visit visit) {
   }
 }
 
+std::optional<std::uint32_t> ProcOwnership::local_pid(std::uint32_t tgid) {
+  if (!numbering_.facts().proc_is_ours) return std::nullopt;
+  if (const auto local = numbering_.local(tgid)) return local->pid;
+  return std::nullopt;
+}
+
 std::vector<ProcessFacts> ProcOwnership::all_processes() {
   std::vector<ProcessFacts> found;
   for_each_process([&](std::uint32_t tgid, std::uint32_t local_pid, const ProcessDirectory& directory) {

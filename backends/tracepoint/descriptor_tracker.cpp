@@ -14,6 +14,8 @@ Endpoint endpoint(const std::uint8_t (&address)[16], std::uint16_t network_port)
   return out;
 }
 
+constexpr wire_fd_value not_tcp{.flow = 0, .unresolved = {}, .kind = WIRE_FD_KIND_OTHER, .close_on_exec = 0};
+
 constexpr std::uint8_t raw(TcpState state) { return static_cast<std::uint8_t>(state); }
 
 Event event_at(EventTime at, ProcessRef who) {
@@ -67,7 +69,10 @@ void DescriptorTracker::adopt_existing(EventTime now, EventHandler& out) {
         open_flow(flow, {facts.local, facts.remote, 0, facts.inode}, role, true, {each.tgid, each.tgid}, now, out);
       }
     }
-    map_.set({each.tgid, each.fd}, {flow, WIRE_FD_KIND_TCP, 0}, false);
+    wire_fd_value known{};
+    known.flow = flow;
+    known.kind = WIRE_FD_KIND_TCP;
+    map_.set({each.tgid, each.fd}, known, false);
   }
 }
 
@@ -118,7 +123,7 @@ void DescriptorTracker::on_accept(const wire_fd& note, EventHandler& out) {
   } else {
     const FdAnswer answer = ownership_.descriptor(note.header.tgid, note.fd);
     if (answer.kind == FdKind::not_tcp) {
-      map_.set({note.header.tgid, note.fd}, {0, WIRE_FD_KIND_OTHER, 0}, true);
+      map_.set({note.header.tgid, note.fd}, not_tcp, true);
       map_.remove_stream(note.header.flow);
       return;
     }
@@ -152,7 +157,7 @@ void DescriptorTracker::on_unknown(const wire_fd& note, EventHandler& out) {
   const wire_fd_key key{note.header.tgid, note.fd};
   const FdAnswer answer = ownership_.descriptor(note.header.tgid, note.fd);
   if (answer.kind == FdKind::gone || answer.kind == FdKind::unreadable) return map_.forget(key);  // asked again later
-  if (answer.kind != FdKind::tcp) return map_.set(key, {0, WIRE_FD_KIND_OTHER, 0}, true);
+  if (answer.kind != FdKind::tcp) return map_.set(key, not_tcp, true);
   const SocketFacts& facts = answer.socket;
   std::uint64_t flow = 0;
   if (const auto known = by_inode_.find(facts.inode); known != by_inode_.end()) flow = known->second;
@@ -163,7 +168,7 @@ void DescriptorTracker::on_unknown(const wire_fd& note, EventHandler& out) {
     open_flow(flow, {facts.local, facts.remote, 0, facts.inode}, Role::unknown, true, who_of(note.header),
               {note.header.at_ns}, out);
   }
-  map_.set(key, {flow, WIRE_FD_KIND_TCP, 0}, true);
+  map_.resolve(key, flow);
 }
 
 std::uint64_t DescriptorTracker::flow_of(std::uint64_t socket, const Tuple& tuple) {

@@ -24,6 +24,8 @@ class DescriptorMap {
   // `replace` false: an entry that is there stays, it is newer than what user space knows.
   virtual void set(wire_fd_key key, wire_fd_value value, bool replace) = 0;
   virtual void forget(wire_fd_key key) = 0;
+  // The descriptor that was asked about belongs to `flow`: bytes that it moved meanwhile become a hole in the flow.
+  virtual void resolve(wire_fd_key key, std::uint64_t flow) = 0;
   virtual void add_stream(std::uint64_t flow) = 0;
   virtual void remove_stream(std::uint64_t flow) = 0;
 };

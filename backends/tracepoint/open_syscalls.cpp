@@ -102,6 +102,12 @@ bool is_required(std::string_view syscall) {
   return syscall == "read" || syscall == "write" || syscall == "sendto" || syscall == "recvfrom";
 }
 
+// struct stream of floor.bpf.c
+struct Stream {
+  std::uint64_t end[2];
+  std::uint32_t user[2];
+};
+
 class KernelDescriptorMap final : public DescriptorMap {
  public:
   KernelDescriptorMap(int descriptors, int streams) : descriptors_(descriptors), streams_(streams) {}
@@ -109,9 +115,21 @@ class KernelDescriptorMap final : public DescriptorMap {
     hash_map_set(descriptors_, &key, &value, replace);
   }
   void forget(wire_fd_key key) override { hash_map_delete(descriptors_, &key); }
+  void resolve(wire_fd_key key, std::uint64_t flow) override {
+    wire_fd_value value{};
+    hash_map_get(descriptors_, &key, &value);
+    Stream stream{};
+    if (hash_map_get(streams_, &flow, &stream) && (value.unresolved[WIRE_TX] | value.unresolved[WIRE_RX]) != 0) {
+      stream.end[WIRE_TX] += value.unresolved[WIRE_TX];
+      stream.end[WIRE_RX] += value.unresolved[WIRE_RX];
+      hash_map_set(streams_, &flow, &stream, true);
+    }
+    value = {.flow = flow, .unresolved = {}, .kind = WIRE_FD_KIND_TCP, .close_on_exec = value.close_on_exec};
+    hash_map_set(descriptors_, &key, &value, true);
+  }
   void add_stream(std::uint64_t flow) override {
-    const std::array<std::uint64_t, 3> fresh{};
-    hash_map_set(streams_, &flow, fresh.data(), false);
+    const Stream fresh{};
+    hash_map_set(streams_, &flow, &fresh, false);
   }
   void remove_stream(std::uint64_t flow) override { hash_map_delete(streams_, &flow); }
 

@@ -116,7 +116,7 @@ static __always_inline int on_enter(void *ctx, struct pt_regs *regs, long number
   struct call *call = my_call((u32)id);
   if (!call)
     return 0;
-  if (op == WIRE_OP_ACCEPT) {
+  if (op == WIRE_OP_ACCEPT || op == WIRE_OP_ACCEPT4) {
     call->tid_op = (id << 32) | op;
     return 0;
   }
@@ -191,9 +191,12 @@ static __always_inline int on_exit(void *ctx, struct pt_regs *regs, long ret) {
   u32 tgid = id >> 32;
   if (!cfg)
     return 0;
-  if (op == WIRE_OP_ACCEPT && ret >= 0)
-    accept_owner(ctx, cfg, task, (u64)ret, tgid);
-  if (op == WIRE_OP_ACCEPT || ret <= 0)
+  if (op == WIRE_OP_ACCEPT || op == WIRE_OP_ACCEPT4) {
+    if (ret >= 0)
+      accept_owner(ctx, cfg, task, (u64)ret, tgid);
+    return 0;
+  }
+  if (ret <= 0)
     return 0;
   struct sock *sk = (struct sock *)call->sk;
   u64 key = call->sk;
@@ -217,6 +220,8 @@ static __always_inline int on_exit(void *ctx, struct pt_regs *regs, long ret) {
   if (exact && direction == WIRE_RX && op == WIRE_OP_RECVMMSG && (BPF_CORE_READ(sk, __sk_common.skc_flags) & 2) &&
       now == BPF_CORE_READ((struct tcp_sock *)sk, rcv_nxt))
     moved -= 1;
+  if (!moved)
+    return 0; /* nothing but the FIN */
 
   u64 begin = extend_sequence(flow->end[direction & 1], sampled);
   u64 end = begin + moved;

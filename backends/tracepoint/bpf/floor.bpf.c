@@ -119,7 +119,7 @@ static __always_inline void note(void *ctx, const struct wire_config *cfg, u16 o
 
 static __always_inline void set_descriptor(u32 tgid, s32 fd, u64 flow, u32 kind, u32 close_on_exec) {
   struct wire_fd_key key = {tgid, fd};
-  struct wire_fd_value value = {flow, kind, close_on_exec};
+  struct wire_fd_value value = {.flow = flow, .kind = kind, .close_on_exec = close_on_exec};
   if (bpf_map_update_elem(&descriptors, &key, &value, BPF_ANY)) {
     struct wire_counters *count = my_counters();
     if (count)
@@ -204,7 +204,7 @@ SEC("tracepoint") int floor_enter(struct enter_record *ctx) {
     } else {
       flow = known->flow;
     }
-    if (!flow && op != WIRE_OP_RECVMSG) {
+    if (!flow && op != WIRE_OP_RECVMSG && !(known && known->kind == WIRE_FD_KIND_ASKED)) {
       call->tid_op = 0;
       return 0;
     }
@@ -294,8 +294,17 @@ SEC("tracepoint") int floor_data_exit(struct exit_record *ctx) {
     return 0;
   if (op == WIRE_OP_RECVMSG && !flow)
     receive_descriptors(ctx, cfg, id >> 32, call->argument[1]);
-  if (!flow)
+  if (!flow) {
+    /* Counted, so that once the flow is known these bytes are a hole in it and not a shift. */
+    struct wire_fd_value *asked = descriptor(id >> 32, call->argument[0]);
+    if (asked && asked->kind == WIRE_FD_KIND_ASKED) {
+      if (is_rx(op))
+        asked->unresolved[WIRE_RX] += result;
+      else
+        asked->unresolved[WIRE_TX] += result;
+    }
     return 0;
+  }
   struct stream *stream = bpf_map_lookup_elem(&streams, &flow);
   if (!stream)
     return 0;
@@ -394,22 +403,23 @@ SEC("tracepoint") int floor_descriptor_exit(struct exit_record *ctx) {
   if (op == WIRE_OP_SOCKET) {
     u32 tcp = (first == 2 || first == 10) && (second & 0xf) == 1 /* SOCK_STREAM */;
     set_descriptor(tgid, result, 0, tcp ? WIRE_FD_KIND_TCP : WIRE_FD_KIND_OTHER, (second & CLOEXEC) != 0);
-  } else if (op == WIRE_OP_ACCEPT) {
+  } else if (op == WIRE_OP_ACCEPT || op == WIRE_OP_ACCEPT4) {
     struct wire_fd_value *listener = descriptor(tgid, first);
     u32 kind = listener ? listener->kind : WIRE_FD_KIND_TCP;
+    u32 close_on_exec = op == WIRE_OP_ACCEPT4 && (fourth & CLOEXEC);
     if (kind == WIRE_FD_KIND_OTHER) {
-      set_descriptor(tgid, result, 0, WIRE_FD_KIND_OTHER, (fourth & CLOEXEC) != 0);
+      set_descriptor(tgid, result, 0, WIRE_FD_KIND_OTHER, close_on_exec);
       return 0;
     }
     u64 flow = begin_flow(cfg);
     if (!flow)
       return 0;
-    set_descriptor(tgid, result, flow, WIRE_FD_KIND_TCP, (fourth & CLOEXEC) != 0);
+    set_descriptor(tgid, result, flow, WIRE_FD_KIND_TCP, close_on_exec);
     note(ctx, cfg, WIRE_FD_ACCEPT, flow, result, first, 0, second, 0);
   } else if (op == WIRE_OP_DUP) {
     duplicate(ctx, cfg, tgid, first, result, 0);
-  } else if (op == WIRE_OP_DUP2) {
-    duplicate(ctx, cfg, tgid, first, result, (third & CLOEXEC) != 0);
+  } else if (op == WIRE_OP_DUP2 || op == WIRE_OP_DUP3) {
+    duplicate(ctx, cfg, tgid, first, result, op == WIRE_OP_DUP3 && (third & CLOEXEC));
   } else if (op == WIRE_OP_FCNTL) {
     if (second == 0 /* F_DUPFD */ || second == 1030 /* F_DUPFD_CLOEXEC */) {
       duplicate(ctx, cfg, tgid, first, result, second == 1030);

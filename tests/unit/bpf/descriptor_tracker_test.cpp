@@ -46,6 +46,9 @@ class FakeMap final : public DescriptorMap {
     if (replace || !entries.contains(at)) entries[at] = value;
   }
   void forget(wire_fd_key key) override { entries.erase({key.tgid, key.fd}); }
+  void resolve(wire_fd_key key, std::uint64_t flow) override {
+    entries[{key.tgid, key.fd}] = {.flow = flow, .unresolved = {}, .kind = WIRE_FD_KIND_TCP, .close_on_exec = 0};
+  }
   void add_stream(std::uint64_t flow) override { streams.push_back(flow); }
   void remove_stream(std::uint64_t flow) override { removed.push_back(flow); }
 
@@ -235,7 +238,7 @@ TEST_F(DescriptorTrackerTest, ExistingConnectionsAreAdoptedWithTheirRole) {
       {2, 4, {11, server_end, client_end, TcpState::established, 4242, 0}},  // inherited: the same socket
       {9, 7, {12, client_end, server_end, TcpState::established, 4242, 0}},
   };
-  map.entries[{9, 7}] = {5, WIRE_FD_KIND_TCP, 0};  // the programs know better
+  map.entries[{9, 7}] = {.flow = 5, .unresolved = {}, .kind = WIRE_FD_KIND_TCP, .close_on_exec = 0};  // the programs know better
   tracker.adopt_existing({1}, out);
   const auto opened = out.all<FlowOpened>();
   ASSERT_EQ(opened.size(), 2u);
