@@ -44,13 +44,29 @@ std::string_view suggestion(Facet facet, const CapabilityReport& report) {
   return {};
 }
 
+// Where a privilege is all that every alternative lacks: "needs CAP_BPF (or root)". Else empty.
+std::string_view lacking_privilege(const FacetPlan& plan) {
+  std::string_view needs;
+  for (const RejectedChoice& rejected : plan.rejected) {
+    if (!is_step_down(rejected)) continue;
+    const std::string_view reason = rejected.reason;
+    const std::size_t at = reason.find("needs ");
+    if (!reason.starts_with("not permitted: ") || at == std::string_view::npos) return {};
+    if (!needs.empty() && needs != reason.substr(at)) return {};
+    needs = reason.substr(at);
+  }
+  return needs;
+}
+
 }  // namespace
 
 std::string describe(const FacetPlan& plan, const CapabilityReport& report) {
   std::string text(to_string(plan.facet));
   text += ": ";
   text += plan.backend ? choice_name(*plan.backend, plan.mechanism) : "not visible";
-  if (const std::string why = rejections(plan); !why.empty()) text += " (" + why + ")";
+  const std::string_view privilege = plan.backend ? std::string_view{} : lacking_privilege(plan);
+  const std::string why = privilege.empty() ? rejections(plan) : std::string(privilege);
+  if (!why.empty()) text += " (" + why + ")";
   if (plan.backend) return text;
   if (const std::string_view fix = suggestion(plan.facet, report); !fix.empty()) text += ": " + std::string(fix);
   return text;

@@ -54,7 +54,7 @@ struct PlanRequest {
 [[nodiscard]] std::optional<Error> unmet(const Plan& plan, const PlanRequest& request, const CapabilityReport& report);
 
 // One line per facet that was asked for: "http: tracepoint/tp_btf (ebpf/fentry, ebpf/kprobe: not built into this
-// version)", or "http: not visible (tracepoint/tp_btf: not permitted: …): sudo tracer".
+// version)", or "http: not visible (needs CAP_BPF (or root)): sudo tracer".
 [[nodiscard]] std::string describe(const FacetPlan& plan, const CapabilityReport& report);
 [[nodiscard]] std::string describe(const Plan& plan, const CapabilityReport& report);
 

@@ -115,12 +115,41 @@ std::uint64_t DescriptorTracker::claim(const Endpoint& remote) {
   return socket;
 }
 
+// The port that the listener listens on; what was last known of it once it is closed.
+std::optional<std::uint16_t> DescriptorTracker::port_of(std::uint32_t tgid, int listener) {
+  const FdAnswer answer = ownership_.descriptor(tgid, listener);
+  if (answer.kind == FdKind::tcp && answer.socket.local) {
+    if (listener_ports_.size() >= sockets_max_) listener_ports_.clear();
+    return listener_ports_[{tgid, listener}] = answer.socket.local->port;
+  }
+  const auto known = listener_ports_.find({tgid, listener});
+  return answer.kind == FdKind::gone && known != listener_ports_.end() ? std::optional(known->second) : std::nullopt;
+}
+
+// accept did not say who the peer is: the only unclaimed connection to the listener's port; where the port is not known
+// any more, the only unclaimed connection at all.
+std::uint64_t DescriptorTracker::claim_at(std::uint32_t tgid, int listener) {
+  if (unclaimed_.empty()) return 0;
+  const auto port = port_of(tgid, listener);
+  auto chosen = unclaimed_.end();
+  for (auto each = unclaimed_.begin(); each != unclaimed_.end(); ++each) {
+    const auto facts = sockets_.find(each->second);
+    if (facts == sockets_.end() || (port && facts->second.local.port != *port)) continue;
+    if (chosen != unclaimed_.end()) return 0;  // which of them was accepted is not known
+    chosen = each;
+  }
+  if (chosen == unclaimed_.end()) return 0;
+  const std::uint64_t socket = chosen->second;
+  unclaimed_.erase(chosen);
+  return socket;
+}
+
 void DescriptorTracker::on_accept(const wire_fd& note, EventHandler& out) {
   Flow flow;
   if ((note.flags & WIRE_FLAG_REMOTE) != 0) {
     flow.remote = endpoint(note.remote_address, note.remote_port);
     flow.socket = claim(*flow.remote);
-  } else {
+  } else if ((flow.socket = claim_at(note.header.tgid, note.other_fd)) == 0) {
     const FdAnswer answer = ownership_.descriptor(note.header.tgid, note.fd);
     if (answer.kind == FdKind::not_tcp) {
       map_.set({note.header.tgid, note.fd}, not_tcp, true);
@@ -130,13 +159,7 @@ void DescriptorTracker::on_accept(const wire_fd& note, EventHandler& out) {
     flow.local = answer.socket.local;
     flow.remote = answer.socket.remote;
     flow.inode = answer.socket.inode;
-    if (flow.remote) {
-      flow.socket = claim(*flow.remote);
-    } else if (unclaimed_.size() == 1) {
-      // Closed again before anybody could look, but only one connection can have been accepted.
-      flow.socket = unclaimed_.begin()->second;
-      unclaimed_.clear();
-    }
+    if (flow.remote) flow.socket = claim(*flow.remote);
   }
   if (const auto seen = sockets_.find(flow.socket); seen != sockets_.end()) {
     flow.local = seen->second.local;

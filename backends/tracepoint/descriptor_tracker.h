@@ -79,6 +79,8 @@ class DescriptorTracker {
   [[nodiscard]] std::uint64_t namespace_of(std::uint32_t tgid);
   // The accepted socket whose peer is `remote`, if that is certain.
   [[nodiscard]] std::uint64_t claim(const Endpoint& remote);
+  [[nodiscard]] std::uint64_t claim_at(std::uint32_t tgid, int listener);
+  [[nodiscard]] std::optional<std::uint16_t> port_of(std::uint32_t tgid, int listener);
 
   Ownership& ownership_;
   DescriptorMap& map_;
@@ -89,6 +91,7 @@ class DescriptorTracker {
   std::multimap<Endpoint, std::uint64_t> unclaimed_;       // passive sockets nobody accepted yet, by peer
   std::map<Tuple, std::uint64_t> by_tuple_;                // flow of a tuple; the latest
   std::unordered_map<std::uint64_t, std::uint64_t> by_inode_;
+  std::map<std::pair<std::uint32_t, int>, std::uint16_t> listener_ports_;
   std::unordered_map<std::uint32_t, std::uint64_t> namespaces_;
   std::uint64_t next_own_flow_ = std::uint64_t{1} << 62;   // above what the programs give out
   std::uint64_t sockets_forgotten_ = 0;

@@ -109,7 +109,20 @@ Result<Drained> TracepointBackend::drain(EventHandler& handler, std::size_t budg
     for (const Event& event : std::exchange(adopted_, {})) on_event(event);
     for (const auto& record : std::exchange(kept_, {})) on_wire(record);
   }
+  report_losses();
   return reader_->drain(*this, budget);
+}
+
+// Before what was emitted after the loss: the core decides by it why bytes are missing.
+void TracepointBackend::report_losses() {
+  const wire_counters kernel = read_counters(object_->map_fd("counters"));
+  const std::uint64_t lost = kernel.failed + dropped_;
+  if (lost == told_lost_) return;
+  Event event;
+  event.at = monotonic_now();
+  event.body = Lost{lost - told_lost_, GapCause::ring_full};
+  told_lost_ = lost;
+  handler_->on_event(event);
 }
 
 void TracepointBackend::on_wire(Bytes record) {

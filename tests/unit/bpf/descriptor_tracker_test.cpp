@@ -97,6 +97,7 @@ class DescriptorTrackerTest : public testing::Test {
   }
   void accept(std::uint64_t flow, std::uint32_t tgid, int fd, bool with_address) {
     wire_fd note = note_of(WIRE_FD_ACCEPT, flow, tgid, fd);
+    note.other_fd = 3;
     if (with_address) {
       note.flags = WIRE_FLAG_REMOTE;
       put(note.remote_address, note.remote_port, client_end);
@@ -166,7 +167,9 @@ TEST_F(DescriptorTrackerTest, AcceptWithoutAddressAsks) {
   EXPECT_EQ(map.removed, std::vector<std::uint64_t>{21});
 }
 
-TEST_F(DescriptorTrackerTest, AcceptWithoutAddressOfAClosedDescriptorIsClaimedOnlyWhenOneSocketIsLeft) {
+TEST_F(DescriptorTrackerTest, AcceptWithoutAddressIsClaimedOnlyWhenOneSocketOfTheListenersPortIsLeft) {
+  ownership.answers[{200, 3}] = {FdKind::tcp, {70, server_end, Endpoint{}, TcpState::listen, 4242, 0}};
+  state(server_socket + 32, v4(1, 81), v4(1, 40009), TcpState::syn_recv, TcpState::established);  // another listener's
   state(server_socket, server_end, client_end, TcpState::syn_recv, TcpState::established);
   accept(21, 200, 6, false);  // nobody answers: closed already
   ASSERT_EQ(out.all<FlowOpened>().size(), 1u);

@@ -169,8 +169,7 @@ TEST(Describe, OneLinePerFacetThatWasAskedFor) {
 
 TEST(Describe, NotVisibleEndsOnWhatToDo) {
   EXPECT_EQ(describe(make_plan(unprivileged_machine(), only_http), unprivileged_machine()),
-            "http: not visible (tracepoint/tp_btf, tracepoint/syscall_tp: not permitted: needs CAP_BPF (or root)): "
-            "sudo tracer");
+            "http: not visible (needs CAP_BPF (or root)): sudo tracer");
 }
 
 // A reviewed table: a change here is a change of what users are promised.
