@@ -18,12 +18,17 @@ struct flow {
   u64 closed_end[2];
   u64 closed_received; /* kernel_received() */
   u64 closed_raw;      /* bytes_received */
+  /* Received bytes that were not told yet: see hold_back() in core.bpf.c. */
+  u64 held_begin, held_end; /* offsets; 0: none */
+  u64 held_at_ns;      /* of the last of them */
   u32 user[2];    /* tgid that last moved bytes, by direction */
   u32 owner;      /* tgid that connected; 0: not known */
   u8 role;
   u8 announced;   /* WIRE_OPEN was sent */
   u8 fin_sent;
   u8 closed;
+  u8 answered; /* received something since it last sent */
+  u8 pad0[3];
 };
 
 struct {

@@ -183,6 +183,7 @@ struct wire_config {
   __u32 cpus;        /* stride of flow identifiers */
   __u32 wake_bytes;  /* wake user space when so much waits; less costs wake-ups, more costs room */
   __u32 pad0;
+  __u64 socket_file_ops; /* written by the programs: the address that tells a socket's file from any other; 0: not known */
 };
 
 /* write(2) to this descriptor fails at once with EBADF, touches nothing, and is seen by the programs. */

@@ -59,8 +59,9 @@ static __always_inline struct call *my_call(u32 tid) {
   return bpf_map_lookup_elem(&calls, &slot);
 }
 
-/* The socket behind a descriptor of the current task; 0: not a socket. */
-static __always_inline struct sock *socket_of(struct task_struct *task, u64 fd) {
+/* The socket behind a descriptor of the current task; 0: not a socket. All sockets share one table of file operations,
+ * whose address is learned from the first: after that one read tells a file from a socket. */
+static __always_inline struct sock *socket_of(struct wire_config *cfg, struct task_struct *task, u64 fd) {
   struct files_struct *open_files = FIELD(task, files);
   struct fdtable *table = FIELD(open_files, fdt);
   u32 limit = FIELD(table, max_fds);
@@ -69,9 +70,15 @@ static __always_inline struct sock *socket_of(struct task_struct *task, u64 fd) 
   fd = (u32)fd;
   if (fd >= limit || bpf_probe_read_kernel(&file, sizeof(file), files + fd) || !file)
     return 0;
-  u16 mode = BPF_CORE_READ(file, f_inode, i_mode);
-  if ((mode & 0170000) != 0140000 /* S_IFSOCK */)
-    return 0;
+  u64 operations = (u64)BPF_CORE_READ(file, f_op);
+  if (operations != cfg->socket_file_ops) {
+    if (cfg->socket_file_ops)
+      return 0;
+    u16 mode = BPF_CORE_READ(file, f_inode, i_mode);
+    if ((mode & 0170000) != 0140000 /* S_IFSOCK */)
+      return 0;
+    cfg->socket_file_ops = operations;
+  }
   struct socket *socket = BPF_CORE_READ(file, private_data);
   return BPF_CORE_READ(socket, sk);
 }
@@ -121,10 +128,10 @@ static __always_inline int on_enter(void *ctx, struct pt_regs *regs, long number
     return 0;
   }
 
-  struct sock *sk = socket_of(task, op == WIRE_OP_SPLICE ? size : fd);
+  struct sock *sk = socket_of(cfg, task, op == WIRE_OP_SPLICE ? size : fd);
   u32 rx = op >= WIRE_OP_READ;
   if (op == WIRE_OP_SPLICE && !sk) {
-    sk = socket_of(task, fd);
+    sk = socket_of(cfg, task, fd);
     rx = 1;
   }
   if (!sk)
@@ -165,9 +172,9 @@ static __always_inline int on_enter(void *ctx, struct pt_regs *regs, long number
 }
 
 /* accept(2) returned `fd`: the only moment at which the process that serves a new connection is known for sure. */
-static __always_inline void accept_owner(void *ctx, const struct wire_config *cfg, struct task_struct *task, u64 fd,
+static __always_inline void accept_owner(void *ctx, struct wire_config *cfg, struct task_struct *task, u64 fd,
                                          u32 tgid) {
-  struct sock *sk = socket_of(task, fd);
+  struct sock *sk = socket_of(cfg, task, fd);
   if (!sk)
     return;
   u64 key = (u64)sk;
@@ -176,6 +183,41 @@ static __always_inline void accept_owner(void *ctx, const struct wire_config *cf
     return;
   flow->owner = tgid;
   announce_user(ctx, cfg, task, flow, WIRE_RX, tgid);
+}
+
+static __always_inline int only_sizes(const struct flow *flow) {
+  u32 slot = flow->id % WIRE_VERDICT_SLOTS;
+  struct wire_verdict *verdict = bpf_map_lookup_elem(&verdicts, &slot);
+  return verdict && verdict->flow == flow->id && verdict->mode[WIRE_RX] == WIRE_MODE_SIZES;
+}
+
+/* Where only sizes and times are wanted, the reads in the middle of a long message need not be told one by one. A read
+ * that filled its buffer is most likely followed by another, so it is kept back and told with the first that did not,
+ * with what the process sends next, or at the end. The first read of an answer is told at once, for its time. */
+static __always_inline int hold_back(struct flow *flow, u32 op, u64 begin, u64 end, u64 got, u64 asked) {
+  u8 first = !flow->answered;
+  flow->answered = 1;
+  if (first || got != asked || (op != WIRE_OP_READ && op != WIRE_OP_RECVFROM))
+    return 0;
+  if (!flow->held_begin)
+    flow->held_begin = begin;
+  flow->held_end = end;
+  flow->held_at_ns = bpf_ktime_get_ns();
+  return 1;
+}
+
+static __always_inline void tell_held(void *ctx, const struct wire_config *cfg, struct flow *flow) {
+  if (!flow->held_begin)
+    return;
+  struct wire_data held;
+  fill_header(&held.header, WIRE_DATA, flow->id, flow->held_at_ns);
+  held.header.tgid = held.header.tid = flow->user[WIRE_RX];
+  held.header.direction = WIRE_RX;
+  held.header.rest = WIRE_REST_VERDICT;
+  held.offset = flow->held_begin;
+  held.moved = flow->held_end - flow->held_begin;
+  flow->held_begin = 0;
+  emit(ctx, cfg, &held, sizeof(held), held.moved, 0);
 }
 
 static __always_inline int on_exit(void *ctx, struct pt_regs *regs, long ret) {
@@ -231,6 +273,18 @@ static __always_inline int on_exit(void *ctx, struct pt_regs *regs, long ret) {
   if (flow->user[direction & 1] != tgid)
     announce_user(ctx, cfg, task, flow, direction & 1, tgid);
 
+  if (direction == WIRE_TX) {
+    tell_held(ctx, cfg, flow);
+    flow->answered = 0;
+  } else if (!only_sizes(flow)) {
+    tell_held(ctx, cfg, flow); /* what follows has bytes, which must not be taken for what was kept back */
+  } else if (hold_back(flow, op, begin, end, (u64)ret, call->size)) {
+    return 0;
+  } else if (flow->held_begin) {
+    begin = flow->held_begin;
+    moved = end - begin;
+    flow->held_begin = 0;
+  }
   struct moved_call delivered = {
       .flow = flow->id,
       .at_ns = call->at_ns,
@@ -295,8 +349,10 @@ static __always_inline void end_flow(void *ctx, const struct wire_config *cfg, u
   struct flow *flow = bpf_map_lookup_elem(&flows, &key);
   if (!flow)
     return;
-  if (flow->announced)
+  if (flow->announced) {
+    tell_held(ctx, cfg, flow);
     emit_close(ctx, cfg, flow, sk);
+  }
   bpf_map_delete_elem(&flows, &key);
 }
 
@@ -327,6 +383,7 @@ static __always_inline int on_state(void *ctx, struct sock *sk, int old_state, i
   }
   if (!flow->announced)
     return 0;
+  tell_held(ctx, cfg, flow);
   if (new_state == STATE_FIN_WAIT1 || new_state == STATE_LAST_ACK) {
     emit_end(ctx, cfg, flow, sk, WIRE_END_TX);
     flow->fin_sent = 1;
