@@ -116,8 +116,9 @@ struct tcp_sock {
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
-  unsigned long di, si, dx, r10, r8, r9;
+  unsigned long di, si, dx, r10, r8, r9, orig_ax;
 } RELOCATE;
+#define SYSCALL_NUMBER(regs) ((long)FIELD(regs, orig_ax))
 #define SYSCALL_ARGUMENT_0(regs) FIELD(regs, di)
 #define SYSCALL_ARGUMENT_1(regs) FIELD(regs, si)
 #define SYSCALL_ARGUMENT_2(regs) FIELD(regs, dx)
@@ -128,7 +129,9 @@ struct pt_regs {
 struct pt_regs {
   u64 regs[31];
   u64 orig_x0;
+  s32 syscallno;
 } RELOCATE;
+#define SYSCALL_NUMBER(regs) ((long)FIELD(regs, syscallno))
 #define SYSCALL_ARGUMENT_0(regs) FIELD(regs, orig_x0)
 #define SYSCALL_ARGUMENT_1(regs) FIELD(regs, regs[1])
 #define SYSCALL_ARGUMENT_2(regs) FIELD(regs, regs[2])

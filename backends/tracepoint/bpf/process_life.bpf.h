@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT
+ *
+ * Processes: fork, exec, exit of the last thread.
+ */
+#ifndef TRACER_PROCESS_LIFE_BPF_H
+#define TRACER_PROCESS_LIFE_BPF_H
+
+static __always_inline void on_fork(void *ctx, struct task_struct *parent, struct task_struct *child) {
+  struct wire_config *cfg = my_config();
+  struct wire_process process = {};
+  u32 child_tgid = FIELD(child, tgid);
+  (void)parent;
+  fill_header(&process.header, WIRE_FORK, 0, 0);
+  if (!cfg || child_tgid == process.header.tgid)
+    return; /* a thread */
+  process.child = child_tgid;
+  process.uid = bpf_get_current_uid_gid();
+  emit(ctx, cfg, &process, sizeof(process), 0, 0);
+}
+
+struct exec_record {
+  struct wire_process process;
+  char path[WIRE_PATH_SIZE];
+};
+
+static __always_inline void on_exec(void *ctx, struct linux_binprm *program) {
+  struct wire_config *cfg = my_config();
+  struct exec_record record = {};
+  if (!cfg)
+    return;
+  fill_header(&record.process.header, WIRE_EXEC, 0, 0);
+  record.process.uid = bpf_get_current_uid_gid();
+  bpf_get_current_comm(record.process.comm, sizeof(record.process.comm));
+  long length = bpf_probe_read_kernel_str(record.path, sizeof(record.path), FIELD(program, filename));
+  u64 kept = length > 0 ? (u64)length - 1 : 0;
+  record.process.header.kept = kept;
+  emit(ctx, cfg, &record, sizeof(record), 0, 0);
+}
+
+static __always_inline void on_process_exit(void *ctx, struct task_struct *task) {
+  struct wire_config *cfg = my_config();
+  struct wire_process process = {};
+  if (!cfg || BPF_CORE_READ(task, signal, live.counter) != 0)
+    return; /* other threads go on */
+  fill_header(&process.header, WIRE_EXIT, 0, 0);
+  process.exit_code = BPF_CORE_READ(task, exit_code);
+  process.uid = bpf_get_current_uid_gid();
+  BPF_CORE_READ_STR_INTO(&process.comm, task, group_leader, comm);
+  emit(ctx, cfg, &process, sizeof(process), 0, 0);
+}
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT
+ *
+ * The life of a TCP socket: connecting, established, half closed, closed, destroyed.
+ */
+#ifndef TRACER_SOCKET_LIFE_BPF_H
+#define TRACER_SOCKET_LIFE_BPF_H
+
+static __always_inline void emit_end(void *ctx, const struct wire_config *cfg, struct flow *flow, struct sock *sk,
+                                     u32 flags) {
+  struct wire_end end = {};
+  fill_header(&end.header, WIRE_END, flow->id, 0);
+  end.header.direction = flags == WIRE_END_RX ? WIRE_RX : WIRE_TX;
+  end.flags = flags;
+  if (flags == WIRE_END_TX) {
+    /* A FIN takes a sequence number, but at the change to FIN_WAIT1 or LAST_ACK it is not counted yet. */
+    end.tx_end = extend_sequence(flow->end[WIRE_TX], sequence_of(sk, WIRE_TX));
+  } else {
+    end.rx_end = extend_sequence(flow->end[WIRE_RX], BPF_CORE_READ((struct tcp_sock *)sk, rcv_nxt));
+    if (BPF_CORE_READ(sk, __sk_common.skc_flags) & 2 /* SOCK_DONE: the FIN is counted */)
+      end.rx_end -= 1;
+  }
+  emit(ctx, cfg, &end, sizeof(end), 0, 0);
+}
+
+static __always_inline void sample_closed(struct flow *flow, struct sock *sk) {
+  flow->closed = 1;
+  flow->closed_end[WIRE_TX] = extend_sequence(flow->end[WIRE_TX], sequence_of(sk, WIRE_TX) - flow->fin_sent);
+  flow->closed_end[WIRE_RX] = received_end(flow, sk);
+  flow->closed_received = kernel_received(sk);
+  flow->closed_raw = BPF_CORE_READ((struct tcp_sock *)sk, bytes_received);
+}
+
+static __always_inline void emit_close(void *ctx, const struct wire_config *cfg, struct flow *flow, struct sock *sk) {
+  struct wire_end end = {};
+  /* What the process read after TCP_CLOSE counts, unless the counters were cleared. */
+  if (!flow->closed || BPF_CORE_READ((struct tcp_sock *)sk, bytes_received) == flow->closed_raw) {
+    u64 tx_end = flow->closed_end[WIRE_TX];
+    u64 closed = flow->closed;
+    sample_closed(flow, sk);
+    if (closed)
+      flow->closed_end[WIRE_TX] = tx_end;
+  }
+  fill_header(&end.header, WIRE_CLOSE, flow->id, 0);
+  end.flags = WIRE_END_TX | WIRE_END_RX | WIRE_END_KERNEL;
+  end.tx_end = flow->closed_end[WIRE_TX];
+  end.rx_end = flow->closed_end[WIRE_RX];
+  end.kernel_tx = end.tx_end - flow->first[WIRE_TX];
+  end.kernel_rx = flow->closed_received - flow->received_before;
+  emit(ctx, cfg, &end, sizeof(end), 0, 0);
+}
+
+static __always_inline void end_flow(void *ctx, const struct wire_config *cfg, u64 key, struct sock *sk) {
+  struct flow *flow = bpf_map_lookup_elem(&flows, &key);
+  if (!flow)
+    return;
+  if (flow->announced) {
+    tell_held(ctx, cfg, flow);
+    emit_close(ctx, cfg, flow, sk);
+  }
+  bpf_map_delete_elem(&flows, &key);
+}
+
+static __always_inline int on_state(void *ctx, struct sock *sk, int old_state, int new_state) {
+  struct wire_config *cfg = my_config();
+  if (!cfg || !is_tcp(sk))
+    return 0;
+  u64 key = (u64)sk;
+  if (new_state == STATE_SYN_SENT || new_state == STATE_SYN_RECV) {
+    u32 tgid = bpf_get_current_pid_tgid() >> 32;
+    end_flow(ctx, cfg, key, sk); /* a socket that was disconnected and connects again */
+    if (new_state == STATE_SYN_SENT && is_self(cfg, tgid))
+      return 0;
+    struct flow fresh = {};
+    /* Only connect(2) runs as the process that asked; an accepted socket is made by whoever took the packet. */
+    fresh.role = new_state == STATE_SYN_SENT ? WIRE_ROLE_CLIENT : WIRE_ROLE_SERVER;
+    fresh.owner = new_state == STATE_SYN_SENT ? tgid : 0;
+    insert_flow(cfg, key, &fresh);
+    return 0;
+  }
+  struct flow *flow = bpf_map_lookup_elem(&flows, &key);
+  if (!flow)
+    return 0;
+  if (new_state == STATE_ESTABLISHED && (old_state == STATE_SYN_SENT || old_state == STATE_SYN_RECV)) {
+    begin_offsets(flow, sk);
+    announce(ctx, cfg, flow, sk, 0);
+    return 0;
+  }
+  if (!flow->announced)
+    return 0;
+  tell_held(ctx, cfg, flow);
+  if (new_state == STATE_FIN_WAIT1 || new_state == STATE_LAST_ACK) {
+    emit_end(ctx, cfg, flow, sk, WIRE_END_TX);
+    flow->fin_sent = 1;
+  } else if (new_state == STATE_CLOSE_WAIT) {
+    emit_end(ctx, cfg, flow, sk, WIRE_END_RX);
+  } else if (new_state == STATE_CLOSE) {
+    /* The process may still hold the socket and read what it has not read: the flow stays until it is destroyed. */
+    if (!flow->fin_sent)
+      emit_end(ctx, cfg, flow, sk, WIRE_END_TX);
+    emit_end(ctx, cfg, flow, sk, WIRE_END_RX);
+    sample_closed(flow, sk);
+  }
+  return 0;
+}
+
+#endif
