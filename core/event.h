@@ -91,6 +91,7 @@ struct FlowUpdated {
   std::optional<ProcessRef> owner;
   std::string_view owner_comm;  // of the thread-group leader
   std::optional<std::uint32_t> owner_uid;
+  std::optional<std::uint32_t> owner_local_pid;  // in the tracer's pid namespace, where that is not the initial one
   std::uint64_t network_namespace = 0;
 };
 

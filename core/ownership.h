@@ -52,6 +52,8 @@ class Ownership {
   [[nodiscard]] virtual std::optional<ProcessFacts> process(std::uint32_t tgid) = 0;
   // The process's number in the tracer's own pid namespace, also of one that is gone; nullopt: not known.
   [[nodiscard]] virtual std::optional<std::uint32_t> local_pid(std::uint32_t) { return std::nullopt; }
+  // A pair that the kernel told; needed where the tracer is not in the initial pid namespace.
+  virtual void learn(std::uint32_t, std::uint32_t /* local_pid */) {}
   [[nodiscard]] virtual std::vector<ProcessFacts> all_processes() = 0;
   [[nodiscard]] virtual FdAnswer descriptor(std::uint32_t tgid, int fd) = 0;
   // Inode of the process's network namespace; 0: the process is gone or not visible.

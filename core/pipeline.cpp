@@ -171,6 +171,7 @@ void Pipeline::on(const FlowUpdated& updated, const Event&, EventTime at) {
   if (updated.network_namespace != 0) end.network_namespace = updated.network_namespace;
   if (updated.owner) {
     flow.owner = updated.owner->tgid;
+    if (updated.owner_local_pid) context_.processes.learn(flow.owner, *updated.owner_local_pid);
     context_.processes.hint(flow.owner, updated.owner_comm, updated.owner_uid, at);
     context_.processes.touch(flow.owner, at);
   }

@@ -53,12 +53,22 @@ void ProcessTable::hint(std::uint32_t tgid, std::string_view comm, std::optional
   if (comm.empty()) return;
   image.comm = comm;
   image.comm_is_current = true;
+  if (!image.facts) image.asked = false;  // there is more to say than when it was asked about
   // A process may rename itself without an event: what the kernel says while it moves bytes is newer than what was read.
   const auto known = find(tgid, at);
   if (!known || known->comm == comm) return;
   auto renamed = std::make_shared<ProcessFacts>(*known);
   renamed->comm = comm;
   image.facts = std::move(renamed);
+}
+
+void ProcessTable::learn(std::uint32_t tgid, std::uint32_t local_pid) {
+  if (const auto found = processes_.find(tgid); found != processes_.end() && found->second.now.local_pid == local_pid)
+    return;
+  ownership_.learn(tgid, local_pid);
+  Image& image = at_or_new(tgid).now;
+  image.local_pid = local_pid;
+  image.asked = false;
 }
 
 void ProcessTable::exited(ProcessRef who, EventTime at) {
@@ -79,6 +89,7 @@ void ProcessTable::read(std::uint32_t tgid, Process& process) {
   if (answer) *facts = std::move(*answer);
   facts->tgid = tgid;
   if (!facts->local_pid) facts->local_pid = ownership_.local_pid(tgid);
+  if (!facts->local_pid) facts->local_pid = image.local_pid;
   if (facts->comm.empty() || image.comm_is_current) facts->comm = image.comm;
   if (facts->executable.empty()) facts->executable = image.executable;
   if (!facts->uid) facts->uid = image.uid;

@@ -31,6 +31,8 @@ class ProcessTable {
   // What the kernel said of a process while it moved bytes: newer than what was read before, and there even if the
   // process is gone before it can be asked about.
   void hint(std::uint32_t tgid, std::string_view comm, std::optional<std::uint32_t> uid, EventTime at);
+  // Its number in the tracer's pid namespace; makes it possible to ask about it.
+  void learn(std::uint32_t tgid, std::uint32_t local_pid);
   void exited(ProcessRef who, EventTime at);
   // Reads the facts while the process is likely to be there still. Cheap when they are known.
   void touch(std::uint32_t tgid, EventTime at) { (void)find(tgid, at); }
@@ -47,7 +49,7 @@ class ProcessTable {
     EventTime since;
     std::shared_ptr<const ProcessFacts> facts;  // nullptr: nothing known
     std::string comm, executable;               // as an event said
-    std::optional<std::uint32_t> uid;
+    std::optional<std::uint32_t> uid, local_pid;
     bool comm_is_current = false;  // `comm` was said by the kernel while the process moved bytes
     bool asked = false;            // the operating system has been asked
   };

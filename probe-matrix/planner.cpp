@@ -12,7 +12,9 @@ namespace {
 constexpr std::array fentry_needs{Capability::bpf_syscall, Capability::btf, Capability::fentry};
 constexpr std::array kprobe_needs{Capability::bpf_syscall, Capability::perf_event_open, Capability::kprobe};
 constexpr std::array tp_btf_needs{Capability::bpf_syscall, Capability::btf, Capability::tp_btf,
-                                  Capability::bpf_probe_read_kernel};
+                                  Capability::bpf_probe_read_kernel, Capability::bpf_ring_buffer};
+constexpr std::array raw_tp_needs{Capability::bpf_syscall, Capability::btf, Capability::raw_tp,
+                                  Capability::bpf_probe_read_kernel, Capability::bpf_ring_buffer};
 constexpr std::array syscall_tp_needs{Capability::bpf_syscall, Capability::perf_event_open, Capability::tracefs,
                                       Capability::syscall_tp};
 constexpr std::array af_packet_needs{Capability::packet_socket};
@@ -24,6 +26,7 @@ constexpr std::array http_rungs{
     Rung{{BackendKind::ebpf, Mechanism::fentry, fentry_needs, {}}, reason_not_built},
     Rung{{BackendKind::ebpf, Mechanism::kprobe, kprobe_needs, {}}, reason_not_built},
     Rung{{BackendKind::tracepoint, Mechanism::tp_btf, tp_btf_needs, {}}, {}},
+    Rung{{BackendKind::tracepoint, Mechanism::raw_tp, raw_tp_needs, {}}, {}},
     Rung{{BackendKind::tracepoint, Mechanism::syscall_tp, syscall_tp_needs, {}}, {}},
     Rung{{BackendKind::pcap, Mechanism::af_packet, af_packet_needs, {}}, reason_not_built},
     Rung{{BackendKind::procfs, Mechanism::sock_diag, sock_diag_needs, {}}, reason_no_payload},
@@ -60,6 +63,7 @@ constexpr std::array connection_rungs{
     Rung{{BackendKind::ebpf, Mechanism::fentry, fentry_needs, {}}, reason_not_built},
     Rung{{BackendKind::ebpf, Mechanism::kprobe, kprobe_needs, {}}, reason_not_built},
     Rung{{BackendKind::tracepoint, Mechanism::tp_btf, tp_btf_needs, {}}, {}},
+    Rung{{BackendKind::tracepoint, Mechanism::raw_tp, raw_tp_needs, {}}, {}},
     Rung{{BackendKind::tracepoint, Mechanism::syscall_tp, syscall_tp_needs, {}}, {}},
     Rung{{BackendKind::pcap, Mechanism::af_packet, af_packet_needs, {}}, reason_not_built},
     Rung{{BackendKind::procfs, Mechanism::sock_diag, sock_diag_needs, {}}, reason_not_built},

@@ -131,6 +131,7 @@ Decoded decode_process(Bytes record) {
       out.owner = decoded.event.who;
       out.owner_comm = text_of(comm, WIRE_COMM_SIZE);
       out.owner_uid = process->uid;
+      if (process->local_tgid != 0) out.owner_local_pid = process->local_tgid;
       decoded.event.body = out;
       break;
     }
@@ -162,7 +163,7 @@ Decoded decode(Bytes record) {
     case WIRE_EXEC:
     case WIRE_FORK:
     case WIRE_EXIT: return decode_process(record);
-    case WIRE_BEAT: return Heartbeat{header->flow};
+    case WIRE_BEAT: return Heartbeat{header->flow, header->tgid};
     case WIRE_FD: {
       const auto note = read_as<wire_fd>(record);
       if (!note) return Malformed{};

@@ -91,4 +91,10 @@ static __always_inline void fill_header(struct wire_header *header, __u16 kind, 
   header->rest = 0;
 }
 
+static __always_inline void emit_beat(void *ctx, const struct wire_config *cfg) {
+  struct wire_header beat;
+  fill_header(&beat, WIRE_BEAT, cfg->beat_nonce, 0);
+  emit(ctx, cfg, &beat, sizeof(beat), 0, 1);
+}
+
 #endif

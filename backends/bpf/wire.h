@@ -97,7 +97,7 @@ struct wire_process {
   __u32 uid;
   __u32 child;     /* WIRE_FORK: tgid of the new process */
   __s32 exit_code; /* WIRE_EXIT: as wait(2) gives it */
-  __u32 pad0;
+  __u32 local_tgid; /* WIRE_OWNER: in the tracer's pid namespace; 0: not known, or it is the initial one */
   char comm[WIRE_COMM_SIZE]; /* of the thread-group leader */
 };
 
@@ -178,15 +178,17 @@ struct wire_verdict {
 
 struct wire_config {
   __u32 version;     /* WIRE_VERSION */
-  __u32 self_tgid;
+  __u32 self_tgid;   /* as the initial pid namespace counts; learned from the first heartbeat */
   __u32 trace_self;  /* 1: the self-test runs, do not leave the tracer out */
   __u32 cpus;        /* stride of flow identifiers */
   __u32 wake_bytes;  /* wake user space when so much waits; less costs wake-ups, more costs room */
-  __u32 pad0;
+  __u32 beat_nonce;  /* a heartbeat with another one is somebody else's */
+  __u64 pid_namespace_device; /* the tracer's own pid namespace, if it is not the initial one; inode 0: it is */
+  __u64 pid_namespace_inode;
   __u64 socket_file_ops; /* written by the programs: the address that tells a socket's file from any other; 0: not known */
 };
 
-/* write(2) to this descriptor fails at once with EBADF, touches nothing, and is seen by the programs. */
+/* write(2) of beat_nonce bytes to this descriptor fails at once with EBADF, touches nothing, and is seen. */
 #define WIRE_BEAT_FD (-1130)
 
 /* What a system call does to a socket; user space fills the table by number. */

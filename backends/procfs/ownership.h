@@ -79,7 +79,7 @@ class ProcOwnership final : public Ownership {
 
   // `local_pid` is the number that this /proc has for the process. Not needed, and ignored, where translates() is
   // false.
-  void learn(std::uint32_t tgid, std::uint32_t local_pid);
+  void learn(std::uint32_t tgid, std::uint32_t local_pid) override;
   void forget(std::uint32_t tgid);  // at its exit
   [[nodiscard]] bool translates() const { return !numbering_.facts().proc_is_initial; }
 

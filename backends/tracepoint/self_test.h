@@ -17,4 +17,10 @@ inline constexpr std::string_view self_test_text = "tracer self-test\n";
 // A write that fails at once and touches nothing, which the programs answer with a heartbeat carrying `nonce`.
 void send_heartbeat(std::uint32_t nonce);
 
+// Device and inode of the tracer's pid namespace; zeros where it is the initial one.
+struct PidNamespace {
+  std::uint64_t device = 0, inode = 0;
+};
+[[nodiscard]] PidNamespace foreign_pid_namespace();
+
 }  // namespace tracer

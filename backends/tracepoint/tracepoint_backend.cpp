@@ -12,7 +12,6 @@
 namespace tracer {
 namespace {
 
-constexpr std::uint32_t self_test_nonce = 0x7ace;
 constexpr std::chrono::milliseconds self_test_patience{500};
 constexpr std::size_t kept_records_max = 65536;
 constexpr std::size_t perf_pages_per_cpu_max = 512;
@@ -49,7 +48,11 @@ Result<std::unique_ptr<TracepointBackend>> TracepointBackend::make(std::unique_p
   backend->reader_ = std::move(*reader);
   backend->verdicts_ = std::move(*verdicts);
   backend->config_.version = WIRE_VERSION;
-  backend->config_.self_tgid = static_cast<std::uint32_t>(::getpid());
+  // Any two tracers on a box differ in it; it only has to be an unlikely size.
+  backend->config_.beat_nonce = 0x40000000u | static_cast<std::uint32_t>(monotonic_now().ns >> 10);
+  const PidNamespace foreign = foreign_pid_namespace();
+  backend->config_.pid_namespace_device = foreign.device;
+  backend->config_.pid_namespace_inode = foreign.inode;
   backend->config_.cpus = possible_processors();
   backend->config_.wake_bytes = static_cast<std::uint32_t>(options.ring_bytes / 4);
   if (auto written = backend->configure(false); !written) return std::unexpected(written.error());
@@ -69,22 +72,29 @@ void TracepointBackend::follow_descriptors(std::unique_ptr<DescriptorMap> map,
   tracker_->adopt_existing(monotonic_now(), collector);
 }
 
-Result<void> TracepointBackend::run_self_test() {
-  if (auto written = configure(true); !written) return written;
-  const auto exchanged = loopback_exchange();
-  if (exchanged) self_port_ = *exchanged;
-  if (auto written = configure(false); !written) return written;
-  send_heartbeat(self_test_nonce);  // emitted after the exchange: once it is here, all of that is
-
+Result<void> TracepointBackend::await_heartbeat() {
+  heartbeat_seen_ = false;
+  send_heartbeat(config_.beat_nonce);
   const auto deadline = std::chrono::steady_clock::now() + self_test_patience;
   while (!heartbeat_seen_ && std::chrono::steady_clock::now() < deadline) {
     pollfd waiting{reader_->fd(), POLLIN, 0};
     ::poll(&waiting, 1, 5);
     if (auto drained = reader_->drain(*this, kept_records_max); !drained) return std::unexpected(drained.error());
   }
-  if (!heartbeat_seen_)
-    return fail(Errc::not_supported, "self-test: the programs are attached but no event came back within " +
-                                         std::to_string(self_test_patience.count()) + " ms");
+  if (heartbeat_seen_) return {};
+  return fail(Errc::not_supported, "self-test: the programs are attached but no event came back within " +
+                                       std::to_string(self_test_patience.count()) + " ms");
+}
+
+Result<void> TracepointBackend::run_self_test() {
+  // The first heartbeat says who the tracer is to the kernel: in a container getpid() is another number.
+  if (auto answered = await_heartbeat(); !answered) return answered;
+  if (auto written = configure(true); !written) return written;
+  const auto exchanged = loopback_exchange();
+  if (exchanged) self_port_ = *exchanged;
+  if (auto written = configure(false); !written) return written;
+  // Emitted after the exchange: once it is here, all of that is.
+  if (auto answered = await_heartbeat(); !answered) return answered;
   if (exchanged && !self_data_seen_)
     return fail(Errc::not_supported, "self-test: an own exchange over loopback was not seen");
   return {};
@@ -92,7 +102,10 @@ Result<void> TracepointBackend::run_self_test() {
 
 void TracepointBackend::watch_for_self_test(Bytes record) {
   const Decoded decoded = decode(record);
-  if (const auto* beat = std::get_if<Heartbeat>(&decoded)) heartbeat_seen_ |= beat->nonce == self_test_nonce;
+  if (const auto* beat = std::get_if<Heartbeat>(&decoded)) {
+    heartbeat_seen_ |= beat->nonce == config_.beat_nonce;
+    config_.self_tgid = beat->tgid;
+  }
   if (const auto* made = std::get_if<DecodedEvent>(&decoded))
     if (const auto* data = std::get_if<FlowData>(&made->event.body))
       self_data_seen_ |= made->event.who.tgid == config_.self_tgid && as_text(data->bytes) == self_test_text;

@@ -37,6 +37,7 @@ class TracepointBackend final : public Backend, private WireHandler, private Eve
  private:
   TracepointBackend() = default;
   [[nodiscard]] Result<void> configure(bool trace_self);
+  [[nodiscard]] Result<void> await_heartbeat();
   void on_wire(Bytes record) override;
   void on_event(const Event& event) override;
   void report_losses();

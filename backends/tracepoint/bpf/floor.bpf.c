@@ -169,16 +169,12 @@ SEC("tracepoint") int floor_enter(struct enter_record *ctx) {
   struct wire_config *cfg = my_config();
   if (op == WIRE_OP_NONE || !cfg)
     return 0;
-  if (cfg->self_tgid == tgid) {
-    if (fd == WIRE_BEAT_FD) {
-      struct wire_header beat;
-      fill_header(&beat, WIRE_BEAT, third, 0);
-      emit(ctx, cfg, &beat, sizeof(beat), 0, 1);
-      return 0;
-    }
-    if (!cfg->trace_self)
-      return 0;
+  if (fd == WIRE_BEAT_FD && third == cfg->beat_nonce) {
+    emit_beat(ctx, cfg);
+    return 0;
   }
+  if (is_self(cfg, tgid))
+    return 0;
   struct call *call = my_call((u32)id);
   if (!call)
     return 0;

@@ -56,6 +56,16 @@ static __always_inline struct sock *socket_of(struct wire_config *cfg, struct ta
   return BPF_CORE_READ(socket, sk);
 }
 
+/* The current process as the tracer's own pid namespace counts it; 0: it is in another one. */
+static __always_inline u32 local_tgid(const struct wire_config *cfg) {
+  struct bpf_pidns_info info = {};
+  if (!cfg->pid_namespace_inode || !bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_ns_current_pid_tgid))
+    return 0;
+  if (bpf_get_ns_current_pid_tgid(cfg->pid_namespace_device, cfg->pid_namespace_inode, &info, sizeof(info)))
+    return 0;
+  return info.tgid;
+}
+
 static __always_inline void announce_user(void *ctx, const struct wire_config *cfg, struct task_struct *task,
                                           struct flow *flow, int direction, u32 tgid) {
   struct wire_process process = {};
@@ -64,6 +74,7 @@ static __always_inline void announce_user(void *ctx, const struct wire_config *c
   process.header.direction = direction;
   process.uid = bpf_get_current_uid_gid();
   BPF_CORE_READ_STR_INTO(&process.comm, task, group_leader, comm);
+  process.local_tgid = local_tgid(cfg);
   emit(ctx, cfg, &process, sizeof(process), 0, 0);
 }
 
@@ -157,16 +168,12 @@ static __always_inline int on_enter(void *ctx, struct pt_regs *regs, long number
   struct call *call = my_call((u32)id);
   if (!cfg || !call)
     return 0;
-  if (cfg->self_tgid == id >> 32) {
-    if ((s32)SYSCALL_ARGUMENT_0(regs) == WIRE_BEAT_FD) {
-      struct wire_header beat;
-      fill_header(&beat, WIRE_BEAT, SYSCALL_ARGUMENT_2(regs), 0);
-      emit(ctx, cfg, &beat, sizeof(beat), 0, 1);
-      return 0;
-    }
-    if (!cfg->trace_self)
-      return 0;
+  if ((s32)SYSCALL_ARGUMENT_0(regs) == WIRE_BEAT_FD && SYSCALL_ARGUMENT_2(regs) == cfg->beat_nonce) {
+    emit_beat(ctx, cfg);
+    return 0;
   }
+  if (is_self(cfg, id >> 32))
+    return 0;
   struct sock *sk = sending_socket(cfg, task, regs, op);
   if (!sk || !flow_of(ctx, cfg, sk, 0))
     return 0;

@@ -37,7 +37,11 @@ void HttpAnalyzer::on_bytes(Side from, std::uint64_t offset, Bytes bytes, EventT
 }
 
 void HttpAnalyzer::on_gap(Side from, std::uint64_t offset, std::uint64_t size, GapCause cause, EventTime at) {
-  if (left_http_ || size == 0) return;
+  if (left_http_) return;
+  if (size == 0) {  // the stream began earlier than what is seen of it
+    requests_counted_ = responses_counted_ = false;
+    return;
+  }
   if (client_ && stream(from).held.empty()) return dispatch_gap(from, offset, size, cause, at);
   hold(from, {.kind = HeldCalls::Kind::gap, .offset = offset, .size = size, .at = at, .cause = cause}, {});
   if (!client_) find_client(from);
@@ -64,6 +68,7 @@ void HttpAnalyzer::dispatch_bytes(Side from, std::uint64_t offset, Bytes bytes, 
 
 void HttpAnalyzer::dispatch_gap(Side from, std::uint64_t offset, std::uint64_t size, GapCause cause, EventTime at) {
   from == *client_ ? request_gap(offset, size, cause, at) : response_gap(offset, size, cause, at);
+  if (stream(from).state == HttpStream::State::lost) position_lost_ = true;
 }
 
 void HttpAnalyzer::dispatch_end(Side from, StreamEnd end) {
@@ -112,6 +117,7 @@ void HttpAnalyzer::find_client(Side from) {
     stream(from).end = last.end;
   }
   stream(from).state = HttpStream::State::lost;
+  requests_counted_ = responses_counted_ = false;
   responses_skipped_until_ = std::max(responses_skipped_until_, last.at);
   held.clear();
   may_open_[side] = false;
@@ -204,6 +210,14 @@ void HttpAnalyzer::finish_if_done(std::uint64_t id) {
 
 void HttpAnalyzer::emit(Exchange exchange) {
   HttpTransaction& transaction = exchange.transaction();
+  if (exchange.deduced && !may_deduce()) {
+    if (exchange.broken.empty()) exchange.broken = "out_of_sync";
+    transaction.response.clear();
+    transaction.interim_responses = 0;
+  } else {
+    exchange.response_anomalies.append_to(transaction.anomalies);
+    if (exchange.deduced && transaction.response.present) exchange.record->inferred.push_back("response");
+  }
   transaction.complete = exchange.broken.empty();
   transaction.incomplete_reason = exchange.broken;
   const auto list_missing = [&](const HttpMessage& message, std::string_view name, std::string_view headers,
@@ -251,8 +265,27 @@ void HttpAnalyzer::leave_http(std::string_view protocol) {
   host_.lose_interest(protocol);
 }
 
+// Did the client wait for the answer before it asked again? `contiguous`: and is there nothing missing between?
+void HttpAnalyzer::judge_client(EventTime asked, EventTime answer_begin, std::optional<EventTime> answer_end,
+                                bool contiguous) {
+  if (asked < answer_end.value_or(answer_begin))
+    pipelining_ = true;
+  else if (answer_end && contiguous)
+    ++waits_;
+}
+
+// May a pairing rest on the client's waiting for its answers?
+bool HttpAnalyzer::may_deduce() const { return !pipelining_ && (waits_ >= limits_.waits_min || !position_lost_); }
+
+// From here on no request will be given its response any more.
+bool HttpAnalyzer::out_of_sync() const {
+  return depth_exceeded_ || (pipelining_ && !(requests_counted_ && responses_counted_));
+}
+
 void HttpAnalyzer::lose(HttpStream& stream, Side side, std::string_view reason) {
   if (stream.state == HttpStream::State::quiet) return;
+  (side == *client_ ? requests_counted_ : responses_counted_) = false;
+  position_lost_ = position_lost_ || counters_.responses != 0;
   if (stream.state != HttpStream::State::lost) ++counters_.position_lost;
   stream.state = HttpStream::State::lost;
   stream.candidate = false;

@@ -13,8 +13,11 @@ struct HttpLimits {
   std::size_t pipeline_depth_max = 256;          // requests without a response on one connection
   std::size_t held_bytes_max = 64 * 1024;        // of one stream, waiting for the other
   std::size_t held_items_max = 16 * 1024;        // of one stream: calls of on_bytes, on_gap and on_end
-  std::uint64_t held_ns_max = 50'000'000;        // event time that a response waits for its request
-  std::uint64_t skip_bytes_min = 4 * 1024;       // smaller bodies and chunks are not worth a verdict
+  // Event time that a response waits for its request. Several times what a stream waits for late bytes, so that the
+  // answers are still here when the requests behind a hole come all at once.
+  std::uint64_t held_ns_max = 250'000'000;
+  std::size_t waits_min = 2;                // times a client has to be seen waiting before a loss can be repaired
+  std::uint64_t skip_bytes_min = 4 * 1024;  // smaller bodies and chunks are not worth a verdict
 };
 
 // What went wrong or was given up, since the analyzer was made.

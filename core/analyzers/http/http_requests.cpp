@@ -1,4 +1,5 @@
 // The client's stream.
+#include <algorithm>
 #include <utility>
 
 #include "core/analyzers/http/http_analyzer.h"
@@ -6,6 +7,7 @@
 namespace tracer {
 
 void HttpAnalyzer::request_bytes(std::uint64_t offset, Bytes bytes, EventTime at, bool at_boundary) {
+  const EventTime last_at = std::exchange(requests_last_at_, at);
   while (!bytes.empty() && !left_http_) {
     HttpStream& stream = requests();
     std::size_t used = bytes.size();
@@ -33,7 +35,8 @@ void HttpAnalyzer::request_bytes(std::uint64_t offset, Bytes bytes, EventTime at
       used = request_head(offset, bytes, at, at_boundary);
     } else if (stream.state == HttpStream::State::lost) {
       const bool may_start = std::exchange(request_may_start_, false);
-      if (!may_start || !at_boundary || !begins_with_known_method(bytes)) return request_passed_over(at);
+      const bool allowed = responses().held.empty() ? may_start : server_spoke_between(last_at, at);
+      if (!allowed || !at_boundary || !begins_with_known_method(bytes)) return request_passed_over(at);
       stream.state = HttpStream::State::head;
       stream.candidate = true;
       continue;
@@ -73,18 +76,22 @@ void HttpAnalyzer::request_accepted(const HeadRead& read, const HeadFacts& facts
   const bool first = counters_.requests++ == 0;
   if (stream.candidate) ++counters_.resynchronised;
   if (!first && !stream.head_at_boundary) pipelining_ = true;
-  if (stream.candidate && pipelining_) out_of_sync_ = true;
-  if (!out_of_sync_ && exchanges_.size() >= limits_.pipeline_depth_max) {
+  if (const std::optional<Answer> answer = std::exchange(last_answer_, std::nullopt))
+    judge_client(read.first_at, answer->begin, answer->end, !stream.candidate);
+  if (!out_of_sync() && exchanges_.size() >= limits_.pipeline_depth_max) {
     ++counters_.pipeline_over_limit;
-    out_of_sync_ = true;
+    depth_exceeded_ = true;
   }
 
   Exchange exchange;
   exchange.record = std::move(spare_);
   exchange.id = next_id_++;
   exchange.method = facts.method;
+  exchange.counted = requests_counted_;
+  exchange.follows_on = !stream.candidate;
   exchange.match_by_time = first || stream.candidate || responses().state == HttpStream::State::lost;
   exchange.response_missed = responses().state == HttpStream::State::lost && responses_skipped_until_ >= read.first_at;
+  if (responses_unseen_until_ >= read.first_at) exchange.unseen_bytes = responses_unseen_bytes_;
   exchange.may_leave_http = facts.method == RequestMethod::connect || (facts.upgrade && facts.connection_upgrade);
   exchange.expects_continue = facts.expects_continue && facts.version_minor != 0;
   HttpTransaction& transaction = exchange.transaction();
@@ -100,7 +107,7 @@ void HttpAnalyzer::request_accepted(const HeadRead& read, const HeadFacts& facts
   stream.candidate = false;
   request_may_start_ = false;
   requests_skipped_at_ = {};
-  if (out_of_sync_) {
+  if (out_of_sync()) {
     // The position in this stream is known, but not which response answers it.
     exchange.broken = "out_of_sync";
     if (framing.kind == BodyFraming::Kind::none) request.body_bytes = 0;
@@ -164,6 +171,15 @@ void HttpAnalyzer::request_head_broken(std::string_view reason) {
 
 void HttpAnalyzer::request_passed_over(EventTime at) {
   if (requests_skipped_at_ == EventTime{}) requests_skipped_at_ = at;
+}
+
+// For a request stream that comes late: what is held of the server's answers no request we know. Was any of it said
+// between these two moments?
+bool HttpAnalyzer::server_spoke_between(EventTime after, EventTime until) {
+  const std::vector<HeldCalls::Call>& said = responses().held.calls;
+  const auto first = std::upper_bound(said.begin(), said.end(), after,
+                                      [](EventTime at, const HeldCalls::Call& call) { return at < call.at; });
+  return first != said.end() && first->kind != HeldCalls::Kind::end && first->at <= until;
 }
 
 // Has the client said something behind this, its last known, request that we could not place, or not yet?

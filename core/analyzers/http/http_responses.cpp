@@ -65,7 +65,7 @@ std::size_t HttpAnalyzer::response_head(std::uint64_t offset, Bytes bytes, Event
   HttpStream& stream = responses();
   Exchange* exchange = current();
   if (stream.buffer.empty()) {
-    if (exchange == nullptr && out_of_sync_) {
+    if (exchange == nullptr && out_of_sync()) {
       stream.state = HttpStream::State::quiet;
       return bytes.size();
     }
@@ -93,11 +93,8 @@ std::size_t HttpAnalyzer::response_head(std::uint64_t offset, Bytes bytes, Event
     response_head_broken("no_message_start");
     return bytes.size();
   }
-  if (stream.candidate) {
-    ++counters_.resynchronised;
-    // Paired by time, not by count.
-    if (!orphan_) exchange->record->inferred.push_back("response");
-  }
+  if (stream.candidate) ++counters_.resynchronised;
+  if (!orphan_) exchange->deduced = deduced(*exchange);
   stream.candidate = false;
   responses_unseen_bytes_ = 0;
   const bool interim = facts.status_code < 200 && facts.status_code != 101;
@@ -106,7 +103,7 @@ std::size_t HttpAnalyzer::response_head(std::uint64_t offset, Bytes bytes, Event
       HttpTransaction& transaction = exchange->transaction();
       ++transaction.interim_responses;
       if (facts.status_code == 100) exchange->expects_continue = false;
-      facts.anomalies.append_to(transaction.anomalies);
+      exchange->response_anomalies.add(facts.anomalies);
     }
     response.clear();
     return read.used;
@@ -128,10 +125,10 @@ void HttpAnalyzer::response_accepted(Exchange& exchange, const HeadFacts& facts,
   HttpStream& stream = responses();
   const BodyFraming framing = response_framing(facts, exchange.method);
   HttpTransaction& transaction = exchange.transaction();
-  HttpAnomalySet anomalies = facts.anomalies;
-  anomalies.add(framing.anomalies);
-  if (facts.status_code == 101 && !exchange.may_leave_http) anomalies.add(HttpAnomaly::unsolicited_101);
-  anomalies.append_to(transaction.anomalies);
+  exchange.response_anomalies.add(facts.anomalies);
+  exchange.response_anomalies.add(framing.anomalies);
+  if (facts.status_code == 101 && !exchange.may_leave_http)
+    exchange.response_anomalies.add(HttpAnomaly::unsolicited_101);
   if (framing.kind == BodyFraming::Kind::tunnel) {
     const std::string_view protocol = protocol_after(transaction.response, exchange.method);
     transaction.response.body_bytes = 0;
@@ -154,13 +151,26 @@ void HttpAnalyzer::orphan_accepted(const HeadFacts& facts, EventTime at) {
   exchange.broken = "no_request";
   HttpTransaction& transaction = exchange.transaction();
   facts.anomalies.append_to(transaction.anomalies);
+  const std::uint64_t header_bytes = transaction.response.header_bytes;
   const bool bodyless = facts.status_code == 204 || facts.status_code == 304;
   if (bodyless) transaction.response.body_bytes = 0;
   emit(std::move(exchange));
   if (bodyless) return;
   for (Exchange& each : exchanges_) each.match_by_time = true;
+  // A request was hidden. If nothing was lost, then it was sent before anybody watched.
+  requests_counted_ = false;
+  const bool lost_before = position_lost_;
   lose(responses(), server(), "no_request");
+  response_unseen(header_bytes, at);  // an answer it may be, to a request that comes late
+  position_lost_ = lost_before;
   responses_skipped_until_ = std::max(responses_skipped_until_, at);
+}
+
+void HttpAnalyzer::response_unseen(std::uint64_t size, EventTime at) {
+  responses_unseen_bytes_ += size;
+  responses_unseen_until_ = std::max(responses_unseen_until_, at);
+  for (Exchange& each : exchanges_)
+    if (each.transaction().request.first_at <= at) each.unseen_bytes += size;
 }
 
 // While lost: may a response begin with these bytes? False: they are dealt with.
@@ -171,11 +181,9 @@ bool HttpAnalyzer::response_may_start(std::uint64_t offset, Bytes bytes, EventTi
       at_boundary && as_text(bytes).front() == 'H' && start != HttpStart::no && start != HttpStart::request_line;
   constexpr std::uint64_t response_bytes_min = 16;  // "HTTP/1.1 200\r\n\r\n"
   std::uint64_t last_id = 0;
-  std::uint64_t older = 0;
   bool missed = false;
   for (const Exchange& exchange : exchanges_) {
     if (exchange.response_done || at < exchange.transaction().request.first_at) continue;
-    older += last_id != 0 ? 1 : 0;
     last_id = exchange.id;
     missed = exchange.response_missed || client_spoke_after(exchange, at);
   }
@@ -191,14 +199,18 @@ bool HttpAnalyzer::response_may_start(std::uint64_t offset, Bytes bytes, EventTi
            bytes);
     } else {
       responses_skipped_until_ = std::max(responses_skipped_until_, at);
-      responses_unseen_bytes_ += bytes.size();
+      response_unseen(bytes.size(), at);
     }
     return false;
   }
   const std::string_view reason = stream.lost_reason;
-  if (responses_unseen_bytes_ < older * response_bytes_min) pipelining_ = true;
+  // A client that waits had the answers to the older requests before it asked the last one.
+  std::uint64_t answered = 0;
+  for (auto older = exchanges_.rbegin(); older != exchanges_.rend(); ++older) {
+    if (older->response_done || older->id >= last_id) continue;
+    if (older->unseen_bytes < ++answered * response_bytes_min) pipelining_ = true;
+  }
   if (pipelining_) {
-    out_of_sync_ = true;
     stream.state = HttpStream::State::quiet;
     stream.lost_reason = "out_of_sync";
     while (current() != nullptr) break_response(reason);
@@ -209,7 +221,7 @@ bool HttpAnalyzer::response_may_start(std::uint64_t offset, Bytes bytes, EventTi
   if (left_http_) return false;
   if (missed || !likely) {
     responses_skipped_until_ = std::max(responses_skipped_until_, at);
-    responses_unseen_bytes_ += bytes.size();
+    response_unseen(bytes.size(), at);
     break_response(reason);
     return false;
   }
@@ -224,7 +236,7 @@ void HttpAnalyzer::response_gap(std::uint64_t offset, std::uint64_t size, GapCau
     const BodyStep step = pass_body_gap(stream, size);
     if (step.status == BodyStep::Status::invalid) return break_response("gap_in_chunk_header");
     if (step.status == BodyStep::Status::done)
-      finish_response(offset + step.used, at);
+      finish_response(offset + step.used, at, false);
     else if (stream.state == HttpStream::State::until_close)
       note_last_byte(offset + step.used, at);
     if (step.used < size && !left_http_) response_gap(offset + step.used, size - step.used, cause, at);
@@ -232,7 +244,7 @@ void HttpAnalyzer::response_gap(std::uint64_t offset, std::uint64_t size, GapCau
   }
   if (stream.state == HttpStream::State::quiet) return;
   if (exchanges_.empty()) request_may_start_ = true;
-  responses_unseen_bytes_ += size;
+  response_unseen(size, at);
   if (stream.state == HttpStream::State::head && !stream.buffer.empty()) return response_head_broken("gap_in_head");
   // The gap hides at least the beginning of what the oldest request waits for.
   if (Exchange* exchange = current(); exchange != nullptr && exchange->transaction().request.first_at <= at)
@@ -255,6 +267,7 @@ void HttpAnalyzer::response_head_broken(std::string_view reason) {
   if (exchange == nullptr) return lose(stream, server(), reason);
   HeadFacts facts;
   HttpMessage& response = exchange->transaction().response;
+  exchange->deduced = deduced(*exchange);
   if (stream.candidate || !salvage_head(stream, HeadKind::response, response, facts)) response.clear();
   break_response(reason);
 }
@@ -266,7 +279,7 @@ void HttpAnalyzer::note_last_byte(std::uint64_t end_offset, EventTime at) {
   response.end_at = at;
 }
 
-void HttpAnalyzer::finish_response(std::uint64_t end_offset, EventTime at) {
+void HttpAnalyzer::finish_response(std::uint64_t end_offset, EventTime at, bool end_seen) {
   HttpStream& stream = responses();
   Exchange* exchange = current();
   if (exchange != nullptr) {
@@ -274,14 +287,17 @@ void HttpAnalyzer::finish_response(std::uint64_t end_offset, EventTime at) {
     transaction.response.end_offset = end_offset;
     transaction.response.end_at = at;
     transaction.response.body_bytes = stream.in_body() ? stream.body_bytes() : 0;
-    if (stream.state == HttpStream::State::chunked) stream.chunks.anomalies().append_to(transaction.anomalies);
+    if (stream.state == HttpStream::State::chunked) exchange->response_anomalies.add(stream.chunks.anomalies());
     exchange->response_done = true;
   }
   stream.state = HttpStream::State::head;
   if (std::exchange(stream.whole_asked, false)) host_.need_normal(server());
   if (exchange == nullptr) return;
-  if (const Exchange* next = current(); next != nullptr && next->transaction().request.first_at < at)
-    pipelining_ = true;
+  const Answer answer{exchange->transaction().response.first_at, end_seen ? std::optional(at) : std::nullopt};
+  if (const Exchange* next = current())
+    judge_client(next->transaction().request.first_at, answer.begin, answer.end, next->follows_on);
+  else
+    last_answer_ = answer;
   finish_if_done(exchange->id);
   if (!requests().held.empty() && !requests_blocked()) release(*client_);
 }

@@ -280,7 +280,7 @@ TEST(HttpAnalyzer, response_may_come_before_its_request) {
 
 TEST(HttpAnalyzer, response_without_request_is_a_record_after_the_wait) {
   Conversation talk(Side::a);
-  talk.server(ok_5).wait(40);
+  talk.server(ok_5).wait(240);
   EXPECT_THAT(talk.host.lines, IsEmpty());
   talk.wait(20);
   EXPECT_THAT(talk.host.lines, ElementsAre("- -> HTTP/1.1 200 OK {38+?} incomplete: no_request"));

@@ -118,6 +118,7 @@ void LineAnalyzer::end_message(Stream& stream, EventTime at) {
 
 void LineAnalyzer::on_gap(Side from, std::uint64_t offset, std::uint64_t size, GapCause cause, EventTime at) {
   (void)cause;
+  if (size == 0) return;
   Stream& stream = streams_[static_cast<std::size_t>(from)];
   if (stream.in_body && size <= stream.body_left && offset == stream.next) {
     stream.body_left -= size;

@@ -223,9 +223,10 @@ void Simulation::run() {
   std::size_t asked = 0, answered = 0;
   for (;;) {
     std::vector<int> choices;
-    const std::size_t ahead = shape_.pipelining ? 4 : 1;
+    const bool pipelining = shape_.pipelining && asked >= shape_.pipelining_from;
+    const std::size_t ahead = pipelining ? 4 : 1;
     const bool may_ask = asked < truth.size() && asked - answered < ahead &&
-                         (asked == 0 || shape_.pipelining || pipes_[1].received == truth[asked - 1].response.end);
+                         (asked == 0 || pipelining || pipes_[1].received == truth[asked - 1].response.end);
     if (may_ask) choices.push_back(0);
     if (pipes_[0].received < pipes_[0].sent) choices.push_back(1);
     const bool may_answer = answered < truth.size() && pipes_[0].received >= truth[answered].request.end;
@@ -234,7 +235,7 @@ void Simulation::run() {
     if (choices.empty()) break;
     switch (choices[below(choices.size())]) {
       case 0: {
-        const std::size_t batch = shape_.pipelining ? std::min(1 + below(3), truth.size() - asked) : 1;
+        const std::size_t batch = pipelining ? std::min(1 + below(3), truth.size() - asked) : 1;
         const std::size_t end = truth[asked + batch - 1].request.end;
         const std::size_t size = size_of_call(end - pipes_[0].sent);
         move_bytes(0, true, size);

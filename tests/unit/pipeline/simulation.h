@@ -55,6 +55,7 @@ struct Shape {
   bool sequence = true;
   bool one_namespace = true;  // loopback; else two namespaces on a network
   bool pipelining = false;
+  unsigned pipelining_from = 0;  // the client waits for its answers up to this transaction
   bool obey_verdicts = true;
   unsigned drop_percent = 0;  // of data events
   unsigned shuffle = 8;       // how far an event may be overtaken

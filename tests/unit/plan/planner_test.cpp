@@ -101,20 +101,24 @@ TEST(Planner, ReplanGoesDownOneRungAtATimeAndRemembers) {
 
   const Plan second =
       replan(report, request, {Facet::http, BackendKind::tracepoint, Mechanism::tp_btf, "verifier: no"});
-  EXPECT_EQ(http_of(second).mechanism, Mechanism::syscall_tp);
+  EXPECT_EQ(http_of(second).mechanism, Mechanism::raw_tp);
   EXPECT_EQ(reason_for(http_of(second), Mechanism::tp_btf), "verifier: no");
 
-  const Plan third = replan(report, request, {Facet::http, BackendKind::tracepoint, Mechanism::syscall_tp, "EMFILE"});
-  EXPECT_FALSE(http_of(third).backend);
-  EXPECT_EQ(reason_for(http_of(third), Mechanism::tp_btf), "verifier: no");
-  EXPECT_EQ(reason_for(http_of(third), Mechanism::syscall_tp), "EMFILE");
+  const Plan third = replan(report, request, {Facet::http, BackendKind::tracepoint, Mechanism::raw_tp, "EPERM"});
+  EXPECT_EQ(http_of(third).mechanism, Mechanism::syscall_tp);
+
+  const Plan last = replan(report, request, {Facet::http, BackendKind::tracepoint, Mechanism::syscall_tp, "EMFILE"});
+  EXPECT_FALSE(http_of(last).backend);
+  EXPECT_EQ(reason_for(http_of(last), Mechanism::tp_btf), "verifier: no");
+  EXPECT_EQ(reason_for(http_of(last), Mechanism::raw_tp), "EPERM");
+  EXPECT_EQ(reason_for(http_of(last), Mechanism::syscall_tp), "EMFILE");
 }
 
 TEST(Planner, AFailureOfOneFacetLeavesTheOthersAlone) {
   PlanRequest request;
   const Plan plan = replan(everything_supported(), request,
                            {Facet::http, BackendKind::tracepoint, Mechanism::tp_btf, "verifier: no"});
-  EXPECT_EQ(http_of(plan).mechanism, Mechanism::syscall_tp);
+  EXPECT_EQ(http_of(plan).mechanism, Mechanism::raw_tp);
   EXPECT_EQ(plan.facets[static_cast<std::size_t>(Facet::connection)].mechanism, Mechanism::tp_btf);
 }
 
@@ -163,7 +167,7 @@ TEST(Describe, OneLinePerFacetThatWasAskedFor) {
   const CapabilityReport lesser =
       with(hardened_machine(), {Capability::tp_btf, Verdict::unsupported, "no such program type", {}});
   EXPECT_EQ(describe(make_plan(lesser, only_http), lesser),
-            "http: tracepoint/syscall_tp (ebpf/fentry, ebpf/kprobe: not built into this version; "
+            "http: tracepoint/raw_tp (ebpf/fentry, ebpf/kprobe: not built into this version; "
             "tracepoint/tp_btf: no such program type)");
 }
 
@@ -189,7 +193,8 @@ TEST(Rungs, GoldenTable) {
   EXPECT_EQ(table,
             "http ebpf/fentry needs bpf_syscall btf fentry [not built into this version]\n"
             "http ebpf/kprobe needs bpf_syscall perf_event_open kprobe [not built into this version]\n"
-            "http tracepoint/tp_btf needs bpf_syscall btf tp_btf bpf_probe_read_kernel\n"
+            "http tracepoint/tp_btf needs bpf_syscall btf tp_btf bpf_probe_read_kernel bpf_ring_buffer\n"
+            "http tracepoint/raw_tp needs bpf_syscall btf raw_tp bpf_probe_read_kernel bpf_ring_buffer\n"
             "http tracepoint/syscall_tp needs bpf_syscall perf_event_open tracefs syscall_tp\n"
             "http pcap/af_packet needs packet_socket [not built into this version]\n"
             "http procfs/sock_diag needs sock_diag [the socket table carries no payload]\n");
