@@ -43,7 +43,8 @@ class AnalyzerHost {
 
 // Each stream arrives in order and without overlap, split anywhere; every offset is covered by exactly one on_bytes or
 // on_gap. The two streams are not ordered against each other: a response may come before its request.
-// Offsets are 64-bit stream positions (see OffsetSource) and start anywhere.
+// Offsets are 64-bit stream positions (see OffsetSource) and start anywhere. Of a stream that began before what is seen
+// of it, on_gap(size 0, before_attach) says so first; its offset means nothing.
 class Analyzer {
  public:
   virtual ~Analyzer() = default;

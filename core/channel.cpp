@@ -11,7 +11,17 @@ Channel::Channel(PipelineContext& context, ChannelOwner& owner, Layer layer)
       layer_(layer),
       streams_{StreamAssembler(context.streams, *this, Side::a), StreamAssembler(context.streams, *this, Side::b)} {}
 
+void Channel::note_beginning(const Flow& flow) {
+  for (const Direction direction : {Direction::tx, Direction::rx}) {
+    const Side side = stream_side(flow.side, direction);
+    if (stream(side).delivered() != 0) continue;
+    Prefix& prefix = prefix_[index_of(side)];
+    prefix.broken = prefix.begun_unseen = flow.end.preexisting || !flow.end.opened;
+  }
+}
+
 void Channel::add_flow(const Flow& flow) {
+  note_beginning(flow);  // of both streams first: a start may set bytes free, and with them the analyzer
   for (const Direction direction : {Direction::tx, Direction::rx}) {
     StreamAssembler& assembler = stream(stream_side(flow.side, direction));
     const Observer which = observer_of(direction);
@@ -20,9 +30,6 @@ void Channel::add_flow(const Flow& flow) {
     const bool known = layer_ == Layer::socket && start.has_value();
     if (!it.present) assembler.add_observer(which, known ? assembler.align(*start) : 0, flow.end.preexisting);
     it.preexisting = flow.end.preexisting;
-    if (assembler.delivered() == 0) {
-      prefix_[index_of(stream_side(flow.side, direction))].broken = flow.end.preexisting || !flow.end.opened;
-    }
     if (!flow.end.opened && layer_ == Layer::socket) {
       assembler.expect_start();
     } else if (known) {
@@ -94,7 +101,7 @@ void Channel::on_stream_gap(Side side, std::uint64_t offset, std::uint64_t size,
   }
   Prefix& prefix = prefix_[index_of(side)];
   prefix.bytes.clear();
-  prefix.broken = true;
+  prefix.broken = prefix.begun_unseen = true;
 }
 
 void Channel::on_stream_end(Side side, StreamEnd end, EventTime at) {
@@ -159,6 +166,7 @@ void Channel::start_analyzer() {
   const bool b_first = !prefix_[1].bytes.empty() && (prefix_[0].bytes.empty() || prefix_[1].at < prefix_[0].at);
   for (const Side side : {b_first ? Side::b : Side::a, b_first ? Side::a : Side::b}) {
     const Prefix& prefix = prefix_[index_of(side)];
+    if (prefix.begun_unseen) analyzer_->on_gap(side, prefix.offset, 0, GapCause::before_attach, prefix.at);
     if (!prefix.bytes.empty() && !prefix.broken) analyzer_->on_bytes(side, prefix.offset, prefix.bytes, prefix.at);
     if (const auto end = early_end_[index_of(side)]) analyzer_->on_end(side, *end, prefix.at);
   }

@@ -32,6 +32,8 @@ class Channel final : public AnalyzerHost, private StreamOutput {
  public:
   Channel(PipelineContext& context, ChannelOwner& owner, Layer layer);
 
+  // Is what this flow's end moves seen from the first byte on?
+  void note_beginning(const Flow& flow);
   // The flow takes part as both an observer of what its side sends and of what it receives.
   void add_flow(const Flow& flow);
   // Takes over the observers of a flow from the channel where it was alone. See StreamAssembler::adopt_observer.
@@ -84,6 +86,7 @@ class Channel final : public AnalyzerHost, private StreamOutput {
     std::uint64_t offset = 0;
     EventTime at;
     bool broken = false;  // the stream is not seen from its start: its first bytes prove nothing by not matching
+    bool begun_unseen = false;  // as `broken`, and stays so when a message start is found
   };
 
   void on_stream_bytes(Side side, std::uint64_t offset, Bytes bytes, EventTime at) override;

@@ -51,6 +51,7 @@ void Connection::on_flow_known(Flow& flow) {
   for (const auto& channel : channels_) {
     if (channel) channel->add_flow(flow);
   }
+  refresh_verdicts();  // the end may have got its numbering
 }
 
 void Connection::on_stream_end(Flow& flow, const StreamEnded& event, EventTime at) {
@@ -146,6 +147,7 @@ void Connection::absorb(Connection& other_connection) {
           here = &channel_for(layer);
           flows_[1] = &flow;
         }
+        here->add_flow(mine);  // it may have been opened just now: where it starts counts from here on
         deltas = here->adopt_flow(flow, Side::a, *there);
         for (const Side side : {Side::a, Side::b}) {  // their side a is our side b
           const std::uint64_t told = other_connection.told_until_[index_of(other(side))];
@@ -222,8 +224,10 @@ StreamVerdict Connection::wanted(const Flow& flow, Direction direction) const {
   const Side stream = Channel::stream_side(flow.side, direction);
   StreamVerdict verdict;
   verdict.mode = socket->whole(stream) ? Mode::whole : Mode::normal;
-  if (const std::uint64_t until = socket->skip_until(stream); until != 0) {
-    verdict.skip_until = until - socket->observer(flow.side, direction).shift;
+  // Before its first byte, or word of where that lies, nobody knows how this end numbers the stream.
+  const StreamObserver& it = socket->observer(flow.side, direction);
+  if (const std::uint64_t until = socket->skip_until(stream); until != 0 && it.started()) {
+    verdict.skip_until = until - it.shift;
   }
   return verdict;
 }

@@ -156,7 +156,13 @@ void StreamAssembler::deliver_gap(const Hole& hole, EventTime at) {
   delivered_ += size;
   waiting_ = false;
   if (hole.cause == GapCause::ring_full) environment_.counters.ring_full_bytes += size;
-  output_.on_stream_gap(side_, offset, size, hole.cause, at);
+  // Not when the hole became certain, but when its last byte moved, where an observer told that.
+  std::optional<EventTime> moved_at;
+  for (const StreamObserver& it : observers_) {
+    const auto told = it.marks.time_of(hole.end - 1);
+    if (told && (!moved_at || *told < *moved_at)) moved_at = told;
+  }
+  output_.on_stream_gap(side_, offset, size, hole.cause, moved_at.value_or(at));
 }
 
 std::uint64_t StreamAssembler::hole_end() const {
@@ -194,7 +200,9 @@ StreamAssembler::Hole StreamAssembler::judge(std::uint64_t end) const {
     if (it.brings_bytes && range->declared && range->cause == GapCause::verdict_skip) {
       return Hole{Judgement::definite, hole.end, GapCause::verdict_skip};
     }
-    if (able && !range->declared && hole.judgement == Judgement::definite) hole.judgement = Judgement::may_expire;
+    // A jump may be an event that comes late; not where events are known to have been lost meanwhile.
+    const bool late = able && !range->declared && it.cause_of(*range, environment_) != GapCause::ring_full;
+    if (late && hole.judgement == Judgement::definite) hole.judgement = Judgement::may_expire;
   }
   if (hole.cause == GapCause::none) hole.cause = GapCause::concurrent;
   return hole;

@@ -50,6 +50,7 @@ DecodedEvent event_of(const wire_header& header) {
   decoded.event.at = {header.at_ns};
   decoded.event.who = {header.tgid, header.tid};
   decoded.emitted_ns = header.emitted_ns;
+  decoded.lost_before = header.lost;
   return decoded;
 }
 

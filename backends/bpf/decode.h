@@ -30,6 +30,7 @@ struct Malformed {};
 struct DecodedEvent {
   Event event;
   std::uint64_t emitted_ns = 0;
+  std::uint32_t lost_before = 0;  // records refused by the buffer up to this one; wraps
 };
 
 using Decoded = std::variant<DecodedEvent, Heartbeat, DescriptorNote, SocketStateNote, Malformed>;

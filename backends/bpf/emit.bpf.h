@@ -36,6 +36,14 @@ struct {
   __type(value, struct wire_config);
 } config SEC(".maps");
 
+/* On all processors, so that every record can say what was lost before it, in the order of the records. */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, __u64);
+} losses SEC(".maps");
+
 static __always_inline struct wire_counters *my_counters(void) {
   __u32 zero = 0;
   return bpf_map_lookup_elem(&counters, &zero);
@@ -51,14 +59,17 @@ static __always_inline int is_self(const struct wire_config *cfg, __u32 tgid) {
   return cfg->self_tgid == tgid && !cfg->trace_self;
 }
 
-/* Hands one record over. `moved` is what the record covers of a stream, for the account of what a full buffer cost. */
+/* Hands one record over, which begins with its header. `moved` is what the record covers of a stream, for the account of what a full buffer cost. */
 static __always_inline void emit(void *ctx, const struct wire_config *cfg, void *record, __u64 size, __u64 moved,
                                  int urgent) {
   struct wire_counters *count = my_counters();
+  __u32 zero = 0;
+  __u64 *lost = bpf_map_lookup_elem(&losses, &zero);
   long failed;
-  if (!count)
+  if (!count || !lost)
     return;
   count->produced++;
+  ((struct wire_header *)record)->lost = *lost;
 #ifdef EMIT_PERF
   (void)cfg;
   (void)urgent;
@@ -72,6 +83,7 @@ static __always_inline void emit(void *ctx, const struct wire_config *cfg, void 
   failed = bpf_ringbuf_output(&events, record, size, flags);
 #endif
   if (failed) {
+    __sync_fetch_and_add(lost, 1);
     count->failed++;
     count->failed_bytes += moved;
   }
@@ -85,6 +97,8 @@ static __always_inline void fill_header(struct wire_header *header, __u16 kind, 
   header->flow = flow;
   header->tgid = id >> 32;
   header->tid = (__u32)id;
+  header->lost = 0;
+  header->pad0 = 0;
   header->kept = 0;
   header->kind = kind;
   header->direction = 0;

@@ -51,6 +51,8 @@ struct wire_header {
   __u64 flow;       /* socket generation; 0: none */
   __u32 tgid;
   __u32 tid;
+  __u32 lost;       /* records refused by the buffer before this one was made, on all processors; wraps */
+  __u32 pad0;
   __u32 kept;       /* payload bytes behind the record's fixed part */
   __u16 kind;       /* enum wire_kind */
   __u8 direction;   /* enum wire_direction */

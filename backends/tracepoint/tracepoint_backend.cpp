@@ -122,19 +122,17 @@ Result<Drained> TracepointBackend::drain(EventHandler& handler, std::size_t budg
     for (const Event& event : std::exchange(adopted_, {})) on_event(event);
     for (const auto& record : std::exchange(kept_, {})) on_wire(record);
   }
-  report_losses();
   return reader_->drain(*this, budget);
 }
 
-// Before what was emitted after the loss: the core decides by it why bytes are missing.
-void TracepointBackend::report_losses() {
-  const wire_counters kernel = read_counters(object_->map_fd("counters"));
-  const std::uint64_t lost = kernel.failed + dropped_;
-  if (lost == told_lost_) return;
+// Told in the place where it happened among the records: the core decides by it why bytes are missing.
+void TracepointBackend::tell_losses(std::uint32_t lost_before) {
+  const std::uint32_t fresh = lost_before - told_lost_;
+  if (fresh == 0) return;
+  told_lost_ = lost_before;
   Event event;
   event.at = monotonic_now();
-  event.body = Lost{lost - told_lost_, GapCause::ring_full};
-  told_lost_ = lost;
+  event.body = Lost{fresh, GapCause::ring_full};
   handler_->on_event(event);
 }
 
@@ -143,6 +141,7 @@ void TracepointBackend::on_wire(Bytes record) {
   ++delivered_;
   const Decoded decoded = decode(record);
   if (const auto* made = std::get_if<DecodedEvent>(&decoded)) {
+    tell_losses(made->lost_before);
     if (tracker_) {
       if (const auto* forked = std::get_if<ProcessForked>(&made->event.body))
         tracker_->on_fork(made->event.who.tgid, forked->child_tgid);

@@ -40,7 +40,7 @@ class TracepointBackend final : public Backend, private WireHandler, private Eve
   [[nodiscard]] Result<void> await_heartbeat();
   void on_wire(Bytes record) override;
   void on_event(const Event& event) override;
-  void report_losses();
+  void tell_losses(std::uint32_t lost_before);
   void watch_for_self_test(Bytes record);
   // The tracer's own connection of the self-test is not the user's business.
   [[nodiscard]] bool is_self(const Event& event);
@@ -61,7 +61,7 @@ class TracepointBackend final : public Backend, private WireHandler, private Eve
   std::uint64_t delivered_ = 0;
   std::uint64_t self_events_ = 0;
   std::uint64_t dropped_ = 0;
-  std::uint64_t told_lost_ = 0;
+  std::uint32_t told_lost_ = 0;
 };
 
 }  // namespace tracer

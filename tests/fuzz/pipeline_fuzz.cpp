@@ -52,7 +52,7 @@ struct OrderChecker final : Analyzer {
     if (first == 255) host.lose_interest("bored");
   }
   void on_gap(Side side, std::uint64_t offset, std::uint64_t size, GapCause, EventTime) override {
-    advance(side, offset, size);
+    if (size != 0) advance(side, offset, size);
   }
   void on_end(Side side, StreamEnd, EventTime) override {
     if (std::exchange(ended[static_cast<std::size_t>(side)], true)) std::abort();

@@ -230,13 +230,27 @@ bool HttpAnalyzer::response_may_start(std::uint64_t offset, Bytes bytes, EventTi
   return true;
 }
 
+// Was the call that moved these bytes seen, so that the gap's time is theirs?
+static bool moved_in_sight(GapCause cause) {
+  switch (cause) {
+    case GapCause::zero_copy:
+    case GapCause::verdict_skip:
+    case GapCause::snap_length:
+    case GapCause::filter:
+    case GapCause::fault:
+      return true;
+    default:
+      return false;
+  }
+}
+
 void HttpAnalyzer::response_gap(std::uint64_t offset, std::uint64_t size, GapCause cause, EventTime at) {
   HttpStream& stream = responses();
   if (stream.in_body()) {
     const BodyStep step = pass_body_gap(stream, size);
     if (step.status == BodyStep::Status::invalid) return break_response("gap_in_chunk_header");
     if (step.status == BodyStep::Status::done)
-      finish_response(offset + step.used, at, false);
+      finish_response(offset + step.used, at, moved_in_sight(cause));
     else if (stream.state == HttpStream::State::until_close)
       note_last_byte(offset + step.used, at);
     if (step.used < size && !left_http_) response_gap(offset + step.used, size - step.used, cause, at);

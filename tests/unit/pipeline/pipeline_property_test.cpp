@@ -163,6 +163,10 @@ TEST_P(PipelineProperty, RecordsAreTheTruthOrHonestlyIncomplete) {
   }
   EXPECT_GT(sum.complete, seeds);  // honesty is not silence
   EXPECT_LE(sum.inferred_wrong, named.inferred_wrong_max);
+  const bool all_seen = named.shape.drop_percent == 0 && named.shape.per_call_max >= 256 && !named.shape.preexisting;
+  if (all_seen) {
+    EXPECT_EQ(sum.complete, sum.made);
+  }
   if (named.shape.http && !named.shape.pipelining) {
     EXPECT_LE(sum.made - sum.complete, sum.dropped) << "one lost event costs one transaction";
   }
@@ -194,7 +198,7 @@ INSTANTIATE_TEST_SUITE_P(Shapes, PipelineProperty,
                                                        s.response_body_max = 60'000;
                                                        s.request_body_max = 20'000;
                                                      }),
-                                         named_shape("long_bodies_opened_late", true,
+                                         named_shape("long_bodies_opened_late", false,  // the times may be the server's
                                                      [](Shape& s) {
                                                        s.per_call_max = 256;
                                                        s.response_body_max = 60'000;

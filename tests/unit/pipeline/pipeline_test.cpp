@@ -25,6 +25,15 @@ FlowOpened opened(FlowId flow, Role role, std::uint16_t client_port = 40'000) {
   return it;
 }
 
+// Offsets by sequence number, as from a backend that samples them; the streams begin at `sequence_base`.
+constexpr std::uint64_t sequence_base = 1ULL << 32;
+FlowOpened opened_by_sequence(FlowId flow, Role role) {
+  FlowOpened it = opened(flow, role);
+  it.offset_source = OffsetSource::sequence;
+  it.tx_offset = it.rx_offset = sequence_base;
+  return it;
+}
+
 FlowData data(FlowId flow, Direction direction, std::uint64_t offset, std::string_view text) {
   FlowData it;
   it.flow = flow;
@@ -63,9 +72,9 @@ TEST(Pipeline, OneEndAloneIsARecordWithThatEndsTimesAndTheOtherMissing) {
 
 TEST(Pipeline, AfterAJoinTheServerBringsTheBytesAndTheClientOnlySizes) {
   World world;
-  world.send(1 * ms, client, opened(client_flow, Role::client));
+  world.send(1 * ms, client, opened_by_sequence(client_flow, Role::client));
   EXPECT_TRUE(world.verdicts.empty());
-  world.send(2 * ms, server, opened(server_flow, Role::server));
+  world.send(2 * ms, server, opened_by_sequence(server_flow, Role::server));
   for (const Direction direction : {Direction::tx, Direction::rx}) {
     EXPECT_EQ(world.verdict(client_flow, direction).mode, StreamVerdict::Mode::sizes);
     EXPECT_EQ(world.verdict(server_flow, direction).mode, StreamVerdict::Mode::normal);
@@ -73,17 +82,37 @@ TEST(Pipeline, AfterAJoinTheServerBringsTheBytesAndTheClientOnlySizes) {
   EXPECT_EQ(world.pipeline.counters().verdicts, 2U);
 }
 
-TEST(Pipeline, ASlowServerIsNotALoss) {
+TEST(Pipeline, WhereOffsetsAreCountedBothEndsGoOnBringingBytes) {
   World world;
   world.send(1 * ms, client, opened(client_flow, Role::client));
   world.send(2 * ms, server, opened(server_flow, Role::server));
-  FlowData sizes = data(client_flow, Direction::tx, 0, "");
+  EXPECT_EQ(world.pipeline.counters().joined, 1U);
+  for (const Direction direction : {Direction::tx, Direction::rx}) {
+    EXPECT_EQ(world.verdict(client_flow, direction).mode, StreamVerdict::Mode::normal);
+    EXPECT_EQ(world.verdict(server_flow, direction).mode, StreamVerdict::Mode::normal);
+  }
+  // The server's end misses a call; the client's fills the hole.
+  world.send(3 * ms, client, data(client_flow, Direction::tx, 0, "REQ 1 0\n"));
+  world.send(4 * ms, server, data(server_flow, Direction::tx, 0, "RSP 1 0\n"));
+  world.send(5 * ms, client, data(client_flow, Direction::rx, 0, "RSP 1 0\n"));
+  world.send(6 * ms, client, data(client_flow, Direction::tx, 8, "REQ 2 0\n"));
+  world.send(7 * ms, server, data(server_flow, Direction::rx, 8, "REQ 2 0\n"));
+  world.pipeline.advance(EventTime{300 * ms});
+  ASSERT_FALSE(world.transactions().empty());
+  EXPECT_TRUE(world.transactions()[0]->complete);
+}
+
+TEST(Pipeline, ASlowServerIsNotALoss) {
+  World world;
+  world.send(1 * ms, client, opened_by_sequence(client_flow, Role::client));
+  world.send(2 * ms, server, opened_by_sequence(server_flow, Role::server));
+  FlowData sizes = data(client_flow, Direction::tx, sequence_base, "");
   sizes.moved = 8;
   sizes.rest = GapCause::verdict_skip;
   world.send(3 * ms, client, sizes);
   for (std::uint64_t t = 4; t < 3'000; t += 20) world.pipeline.advance(EventTime{t * ms});
-  world.send(3'000 * ms, server, data(server_flow, Direction::rx, 0, "REQ 1 0\n"));
-  world.send(3'001 * ms, server, data(server_flow, Direction::tx, 0, "RSP 1 0\n"));
+  world.send(3'000 * ms, server, data(server_flow, Direction::rx, sequence_base, "REQ 1 0\n"));
+  world.send(3'001 * ms, server, data(server_flow, Direction::tx, sequence_base, "RSP 1 0\n"));
   EXPECT_TRUE(world.records.empty());  // the client's time may still come
   sizes.direction = Direction::rx;
   world.send(3'002 * ms, client, sizes);
@@ -173,17 +202,17 @@ TEST(Pipeline, WithoutARoleTheProtocolSaysWhoTheClientIs) {
 
 TEST(Pipeline, LongBodiesAreSkippedWhereTheBytesComeFrom) {
   World world;
-  world.send(1 * ms, client, opened(client_flow, Role::client));
-  world.send(2 * ms, server, opened(server_flow, Role::server));
-  world.send(3 * ms, server, data(server_flow, Direction::rx, 0, "REQ 1 0\n"));
-  world.send(4 * ms, server, data(server_flow, Direction::tx, 0, "RSP 1 100000\nxxx"));
-  EXPECT_EQ(world.verdict(server_flow, Direction::tx).skip_until, 13U + 100'000U);
+  world.send(1 * ms, client, opened_by_sequence(client_flow, Role::client));
+  world.send(2 * ms, server, opened_by_sequence(server_flow, Role::server));
+  world.send(3 * ms, server, data(server_flow, Direction::rx, sequence_base, "REQ 1 0\n"));
+  world.send(4 * ms, server, data(server_flow, Direction::tx, sequence_base, "RSP 1 100000\nxxx"));
+  EXPECT_EQ(world.verdict(server_flow, Direction::tx).skip_until, sequence_base + 13U + 100'000U);
   EXPECT_EQ(world.verdict(client_flow, Direction::rx).skip_until, 0U);
-  FlowData rest = data(server_flow, Direction::tx, 16, "");
+  FlowData rest = data(server_flow, Direction::tx, sequence_base + 16, "");
   rest.moved = 100'000 - 3;
   rest.rest = GapCause::zero_copy;
   world.send(5 * ms, server, rest);
-  FlowData received = data(client_flow, Direction::tx, 0, "");
+  FlowData received = data(client_flow, Direction::tx, sequence_base, "");
   received.moved = 8;
   received.rest = GapCause::verdict_skip;
   world.send(3 * ms, client, received);
