@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "backends/bpf/wire.h"
@@ -90,7 +91,7 @@ class PerfReader final : public EventReader {
         static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
     const int failed = perf_buffer__consume(buffer_);
     if (failed < 0) return std::unexpected(os_failure(-failed, "read the perf buffers"));
-    std::ranges::stable_sort(waiting_, {}, &Waiting::emitted_ns);
+    std::ranges::sort(waiting_, {}, [](const Waiting& each) { return std::pair(each.emitted_ns, each.at); });
     ready_ = static_cast<std::size_t>(
         std::ranges::upper_bound(waiting_, begun, {}, &Waiting::emitted_ns) - waiting_.begin());
     return {};
