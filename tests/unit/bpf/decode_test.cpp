@@ -13,7 +13,7 @@ template <typename T>
 std::vector<std::byte> bytes_of(const T& record, std::string_view payload = {}) {
   std::vector<std::byte> out(sizeof(T) + payload.size());
   std::memcpy(out.data(), &record, sizeof(T));
-  std::memcpy(out.data() + sizeof(T), payload.data(), payload.size());
+  if (!payload.empty()) std::memcpy(out.data() + sizeof(T), payload.data(), payload.size());
   return out;
 }
 
