@@ -42,6 +42,10 @@ bool Pipeline::ignored(std::uint32_t tgid) const {
 void Pipeline::on_event(const Event& event) {
   ++context_.counters.events;
   if (event.who.tgid != 0 && ignored(event.who.tgid)) {
+    // What a reader of the output starts is a part of it: `tracer | while read line; do curl …`.
+    auto& tgids = context_.options.ignored_tgids;
+    if (const auto* forked = std::get_if<ProcessForked>(&event.body)) tgids.push_back(forked->child_tgid);
+    if (std::holds_alternative<ProcessExited>(event.body)) std::erase(tgids, event.who.tgid);
     ++context_.counters.self;
     return;
   }
@@ -107,7 +111,7 @@ Flow& Pipeline::flow_of(FlowId id, EventTime at) {
     connections_.emplace(connection_id, std::move(connection));
   }
   Connection& connection = *flow->connection;
-  connection.last_at = std::max(connection.last_at, at);
+  connection.last_at = std::max(at, context_.now);  // the list is by arrival: a call that blocked long began long ago
   if (newest_ != &connection) {
     unlink(connection);
     link_newest(connection);

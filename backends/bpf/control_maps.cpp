@@ -77,6 +77,8 @@ void hash_map_set(int map_fd, const void* key, const void* value, bool replace) 
 
 bool hash_map_get(int map_fd, const void* key, void* value) { return bpf_map_lookup_elem(map_fd, key, value) == 0; }
 
+bool hash_map_next_key(int map_fd, const void* key, void* next) { return bpf_map_get_next_key(map_fd, key, next) == 0; }
+
 void hash_map_delete(int map_fd, const void* key) { bpf_map_delete_elem(map_fd, key); }
 
 wire_counters read_counters(int map_fd) {
@@ -89,8 +91,6 @@ wire_counters read_counters(int map_fd) {
     sum.failed += one.failed;
     sum.failed_bytes += one.failed_bytes;
     sum.flows_untracked += one.flows_untracked;
-    sum.self += one.self;
-    sum.slot_lost += one.slot_lost;
   }
   return sum;
 }

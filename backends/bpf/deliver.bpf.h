@@ -19,7 +19,7 @@ struct {
 
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-  __uint(max_entries, 1);
+  __uint(max_entries, 2);
   __type(key, __u32);
   __type(value, __u64);
 } flow_serials SEC(".maps");
@@ -40,14 +40,15 @@ static __always_inline __u32 op_of(long number) {
   return op ? *op : WIRE_OP_NONE;
 }
 
-/* Dense and unique without an atomic fetch: every processor counts in steps of the number of processors. */
-static __always_inline __u64 next_flow_id(const struct wire_config *cfg) {
-  __u32 zero = 0;
-  __u64 *serial = bpf_map_lookup_elem(&flow_serials, &zero);
+/* Dense and unique without an atomic fetch: every processor counts for itself, once for sockets that are accepted, which
+ * softirq may make in the middle of anything else, and once for all others. */
+static __always_inline __u64 next_flow_id(const struct wire_config *cfg, __u32 accepted) {
+  __u32 kind = accepted ? 1 : 0;
+  __u64 *serial = bpf_map_lookup_elem(&flow_serials, &kind);
   if (!serial)
     return 0;
   *serial += 1;
-  return *serial * cfg->cpus + bpf_get_smp_processor_id();
+  return (*serial * 2 + kind) * cfg->cpus + bpf_get_smp_processor_id();
 }
 
 #define CALL_BYTES_DEFAULT (256ull << 10) /* until the core has said anything: nearly every message whole */

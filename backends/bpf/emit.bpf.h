@@ -59,16 +59,16 @@ static __always_inline int is_self(const struct wire_config *cfg, __u32 tgid) {
   return cfg->self_tgid == tgid && !cfg->trace_self;
 }
 
-/* Hands one record over, which begins with its header. `moved` is what the record covers of a stream, for the account of what a full buffer cost. */
-static __always_inline void emit(void *ctx, const struct wire_config *cfg, void *record, __u64 size, __u64 moved,
+/* Hands one record over, which begins with its header; not 0: there was no room. `moved` is what the record covers of a stream, for the account of what a full buffer cost. */
+static __always_inline long emit(void *ctx, const struct wire_config *cfg, void *record, __u64 size, __u64 moved,
                                  int urgent) {
   struct wire_counters *count = my_counters();
   __u32 zero = 0;
   __u64 *lost = bpf_map_lookup_elem(&losses, &zero);
   long failed;
   if (!count || !lost)
-    return;
-  count->produced++;
+    return -1;
+  __sync_fetch_and_add(&count->produced, 1); /* softirq may come in between */
   ((struct wire_header *)record)->lost = *lost;
 #ifdef EMIT_PERF
   (void)cfg;
@@ -84,9 +84,10 @@ static __always_inline void emit(void *ctx, const struct wire_config *cfg, void 
 #endif
   if (failed) {
     __sync_fetch_and_add(lost, 1);
-    count->failed++;
-    count->failed_bytes += moved;
+    __sync_fetch_and_add(&count->failed, 1);
+    __sync_fetch_and_add(&count->failed_bytes, moved);
   }
+  return failed;
 }
 
 static __always_inline void fill_header(struct wire_header *header, __u16 kind, __u64 flow, __u64 at_ns) {

@@ -83,7 +83,7 @@ static __always_inline void begin_offsets(struct flow *flow, struct sock *sk) {
 }
 
 static __always_inline struct flow *insert_flow(const struct wire_config *cfg, u64 key, struct flow *fresh) {
-  fresh->id = next_flow_id(cfg);
+  fresh->id = next_flow_id(cfg, fresh->role == WIRE_ROLE_SERVER);
   if (bpf_map_update_elem(&flows, &key, fresh, BPF_NOEXIST) == -7 /* E2BIG: the table is full */) {
     struct wire_counters *count = my_counters();
     if (count)
@@ -122,12 +122,11 @@ static __always_inline void announce(void *ctx, const struct wire_config *cfg, s
   open.flags = WIRE_FLAG_OFFSETS;
   read_addresses(&open, sk);
   open.role = flow->role;
-  open.tx_offset = flow->end[WIRE_TX];
-  open.rx_offset = flow->end[WIRE_RX];
+  open.tx_offset = flow->first[WIRE_TX];
+  open.rx_offset = flow->first[WIRE_RX];
   if (preexisting)
     open.flags |= WIRE_FLAG_PREEXISTING;
-  flow->announced = 1;
-  emit(ctx, cfg, &open, sizeof(open), 0, 0);
+  flow->announced = !emit(ctx, cfg, &open, sizeof(open), 0, 0); /* without it the flow has no name: it is tried again */
 }
 
 #endif

@@ -120,10 +120,7 @@ struct wire_end {
 enum wire_fd_op {
   WIRE_FD_CONNECT = 1,  /* fd connects as flow header.flow; `socket` is its socket */
   WIRE_FD_ACCEPT = 2,   /* fd is new and carries flow header.flow; peer address filled if the caller asked for it */
-  WIRE_FD_CLOSE = 3,    /* fd of flow header.flow is closed */
-  WIRE_FD_DUP = 4,      /* fd is one more descriptor of flow header.flow */
-  WIRE_FD_UNKNOWN = 5,  /* fd is a socket of which nothing is known: answer by writing the descriptor map */
-  WIRE_FD_INHERITED = 6 /* other_fd (as tgid) is a new process that has fd too */
+  WIRE_FD_UNKNOWN = 3,  /* fd is a socket of which nothing is known: answer by writing the descriptor map */
 };
 
 struct wire_fd {
@@ -162,8 +159,6 @@ struct wire_counters {
   __u64 failed;          /* no room in the buffer */
   __u64 failed_bytes;    /* stream bytes that these records covered */
   __u64 flows_untracked; /* the flow table was full */
-  __u64 self;            /* calls of the tracer itself, left out */
-  __u64 slot_lost;       /* two threads shared a call slot: the enter half of one was overwritten */
 };
 
 /* One per flow slot; written by user space without a system call where the map can be mapped. A slot that names another

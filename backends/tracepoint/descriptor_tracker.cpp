@@ -81,7 +81,7 @@ void DescriptorTracker::on_descriptor(const wire_fd& note, EventHandler& out) {
     case WIRE_FD_CONNECT: return on_connect(note, out);
     case WIRE_FD_ACCEPT: return on_accept(note, out);
     case WIRE_FD_UNKNOWN: return on_unknown(note, out);
-    default: return;  // closes and copies: the socket's own states say when the flow ends
+    default: return;
   }
 }
 
@@ -238,6 +238,10 @@ void DescriptorTracker::on_state(const wire_open& note, EventHandler& out) {
     return;
   }
   const std::uint64_t flow = flow_of(socket, tuple);
+  if (flow != 0 && !sockets_.contains(socket)) {  // only the addresses knew it; the end of the socket has none
+    remember(socket, {tuple.first, tuple.second, flow});
+    bind(flow, socket);
+  }
   const auto say = [&](auto body) {
     Event event = event_at(at, {});
     event.body = body;
@@ -283,6 +287,16 @@ std::uint64_t DescriptorTracker::namespace_of(std::uint32_t tgid) {
   if (now != 0) return namespaces_[tgid] = now;
   const auto known = namespaces_.find(tgid);  // the process is gone already
   return known != namespaces_.end() ? known->second : 0;
+}
+
+void DescriptorTracker::sweep() {
+  std::unordered_map<std::uint32_t, bool> gone;
+  for (const wire_fd_key& key : map_.keys()) {
+    const auto [known, fresh] = gone.try_emplace(key.tgid, false);
+    // Only of a process whose number is known here can it be said that it is not there.
+    if (fresh) known->second = ownership_.local_pid(key.tgid).has_value() && !ownership_.process(key.tgid);
+    if (known->second) map_.forget(key);
+  }
 }
 
 void DescriptorTracker::on_fork(std::uint32_t parent, std::uint32_t child) {

@@ -26,6 +26,7 @@ class DescriptorMap {
   virtual void forget(wire_fd_key key) = 0;
   // The descriptor that was asked about belongs to `flow`: bytes that it moved meanwhile become a hole in the flow.
   virtual void resolve(wire_fd_key key, std::uint64_t flow) = 0;
+  [[nodiscard]] virtual std::vector<wire_fd_key> keys() const = 0;
   virtual void add_stream(std::uint64_t flow) = 0;
   virtual void remove_stream(std::uint64_t flow) = 0;
 };
@@ -47,6 +48,8 @@ class DescriptorTracker {
 
   void on_descriptor(const wire_fd& note, EventHandler& out);
   void on_state(const wire_open& note, EventHandler& out);
+  // Forgets descriptors of processes that are gone: the programs see to the first 64 only. Call every few seconds.
+  void sweep();
   // Fork and exit keep the namespace cache true.
   void on_fork(std::uint32_t parent, std::uint32_t child);
   void on_exit(std::uint32_t tgid);

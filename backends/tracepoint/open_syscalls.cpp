@@ -108,6 +108,8 @@ struct Stream {
   std::uint32_t user[2];
 };
 
+constexpr std::size_t keys_swept_max = 65536;  // as many as the map holds: it may change while it is walked
+
 class KernelDescriptorMap final : public DescriptorMap {
  public:
   KernelDescriptorMap(int descriptors, int streams) : descriptors_(descriptors), streams_(streams) {}
@@ -126,6 +128,17 @@ class KernelDescriptorMap final : public DescriptorMap {
     }
     value = {.flow = flow, .unresolved = {}, .kind = WIRE_FD_KIND_TCP, .close_on_exec = value.close_on_exec};
     hash_map_set(descriptors_, &key, &value, true);
+  }
+  std::vector<wire_fd_key> keys() const override {
+    std::vector<wire_fd_key> all;
+    wire_fd_key key{};
+    wire_fd_key next{};
+    for (const void* after = nullptr; all.size() < keys_swept_max && hash_map_next_key(descriptors_, after, &next);
+         after = &key) {
+      all.push_back(next);
+      key = next;
+    }
+    return all;
   }
   void add_stream(std::uint64_t flow) override {
     const Stream fresh{};

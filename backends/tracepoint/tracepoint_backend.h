@@ -55,7 +55,9 @@ class TracepointBackend final : public Backend, private WireHandler, private Eve
   std::vector<std::vector<std::byte>> kept_;
   std::unordered_set<std::uint64_t> self_flows_;
   wire_config config_{};
-  std::uint16_t self_port_ = 0;
+  std::unordered_set<std::uint16_t> self_ports_;  // of the self-test
+  std::size_t kept_bytes_ = 0;
+  std::uint64_t next_sweep_ns_ = 0;
   bool self_data_seen_ = false;
   bool heartbeat_seen_ = false;
   std::uint64_t delivered_ = 0;

@@ -90,7 +90,7 @@ static __always_inline struct call *my_call(u32 tid) {
   return bpf_map_lookup_elem(&calls, &slot);
 }
 
-static __always_inline void note(void *ctx, const struct wire_config *cfg, u16 op, u64 flow, s32 fd, s32 other,
+static __always_inline long note(void *ctx, const struct wire_config *cfg, u16 op, u64 flow, s32 fd, s32 other,
                                  u64 socket, u64 address, u32 tgid) {
   struct wire_fd record = {};
   fill_header(&record.header, WIRE_FD, flow, 0);
@@ -114,7 +114,7 @@ static __always_inline void note(void *ctx, const struct wire_config *cfg, u16 o
       bpf_probe_read_user(&record.remote_address, 16, (void *)(address + 8));
     }
   }
-  emit(ctx, cfg, &record, sizeof(record), 0, 1);
+  return emit(ctx, cfg, &record, sizeof(record), 0, 1);
 }
 
 static __always_inline void set_descriptor(u32 tgid, s32 fd, u64 flow, u32 kind, u32 close_on_exec) {
@@ -132,19 +132,20 @@ static __always_inline struct wire_fd_value *descriptor(u32 tgid, s32 fd) {
   return bpf_map_lookup_elem(&descriptors, &key);
 }
 
-static __always_inline void forget_descriptor(void *ctx, const struct wire_config *cfg, u32 tgid, s32 fd) {
+static __always_inline void forget_descriptor(u32 tgid, s32 fd) {
   struct wire_fd_key key = {tgid, fd};
-  struct wire_fd_value *known = bpf_map_lookup_elem(&descriptors, &key);
-  if (!known)
-    return;
-  u64 flow = known->flow;
   bpf_map_delete_elem(&descriptors, &key);
-  if (flow)
-    note(ctx, cfg, WIRE_FD_CLOSE, flow, fd, -1, 0, 0, 0);
+}
+
+/* Asks user space which socket this is. A question that finds no room is asked again at the next use. */
+static __always_inline void ask(void *ctx, const struct wire_config *cfg, u32 tgid, s32 fd, u32 close_on_exec) {
+  set_descriptor(tgid, fd, 0, WIRE_FD_KIND_ASKED, close_on_exec);
+  if (note(ctx, cfg, WIRE_FD_UNKNOWN, 0, fd, -1, 0, 0, tgid))
+    forget_descriptor(tgid, fd);
 }
 
 static __always_inline u64 begin_flow(const struct wire_config *cfg) {
-  u64 flow = next_flow_id(cfg);
+  u64 flow = next_flow_id(cfg, 0);
   struct stream fresh = {};
   if (bpf_map_update_elem(&streams, &flow, &fresh, BPF_ANY)) {
     struct wire_counters *count = my_counters();
@@ -194,8 +195,8 @@ SEC("tracepoint") int floor_enter(struct enter_record *ctx) {
     if (!known) {
       /* read and write are mostly for files, of which the map holds nothing; these are for sockets only. */
       if (op == WIRE_OP_SENDMSG || op == WIRE_OP_SENDMMSG || op >= WIRE_OP_RECVMSG || op == WIRE_OP_RECVFROM) {
-        set_descriptor(tgid, fd, 0, WIRE_FD_KIND_ASKED, 0);
-        note(ctx, cfg, WIRE_FD_UNKNOWN, 0, fd, -1, 0, 0, 0);
+        ask(ctx, cfg, tgid, fd, 0);
+        known = descriptor(tgid, fd);
       }
     } else {
       flow = known->flow;
@@ -218,7 +219,7 @@ SEC("tracepoint") int floor_enter(struct enter_record *ctx) {
       call->end = is_rx(op) ? stream->end[WIRE_RX] : stream->end[WIRE_TX];
   } else if (op == WIRE_OP_CLOSE) {
     /* At enter: once the call is over, another thread may have been given the number again. */
-    forget_descriptor(ctx, cfg, tgid, fd);
+    forget_descriptor(tgid, fd);
     return 0;
   }
   call->tid_op = (id << 32) | op;
@@ -271,8 +272,7 @@ static __always_inline void receive_descriptors(void *ctx, const struct wire_con
       break;
     if (bpf_probe_read_user(&fd, sizeof(fd), (void *)(control[0] + at)) || fd < 0)
       break;
-    set_descriptor(tgid, fd, 0, WIRE_FD_KIND_ASKED, 0);
-    note(ctx, cfg, WIRE_FD_UNKNOWN, 0, fd, -1, 0, 0, 0);
+    ask(ctx, cfg, tgid, fd, 0);
   }
 }
 
@@ -354,14 +354,14 @@ static __always_inline void duplicate(void *ctx, const struct wire_config *cfg, 
                                       u32 close_on_exec) {
   if (from == to)
     return;
-  forget_descriptor(ctx, cfg, tgid, to);
+  forget_descriptor(tgid, to);
   struct wire_fd_value *known = descriptor(tgid, from);
   if (!known)
     return;
-  u64 flow = known->flow;
-  set_descriptor(tgid, to, flow, known->kind, close_on_exec);
-  if (flow)
-    note(ctx, cfg, WIRE_FD_DUP, flow, to, from, 0, 0, 0);
+  if (known->kind == WIRE_FD_KIND_ASKED)
+    ask(ctx, cfg, tgid, to, close_on_exec); /* the answer will be for the other number */
+  else
+    set_descriptor(tgid, to, known->flow, known->kind, close_on_exec);
 }
 
 #define CLOEXEC 02000000 /* SOCK_CLOEXEC, O_CLOEXEC */
@@ -425,8 +425,7 @@ SEC("tracepoint") int floor_descriptor_exit(struct exit_record *ctx) {
         known->close_on_exec = third & 1;
     }
   } else if (op == WIRE_OP_GETFD) {
-    set_descriptor(tgid, result, 0, WIRE_FD_KIND_ASKED, 1);
-    note(ctx, cfg, WIRE_FD_UNKNOWN, 0, result, -1, 0, 0, 0);
+    ask(ctx, cfg, tgid, result, 1);
 #ifndef EMIT_PERF /* close_range came with 5.9 */
   } else if (op == WIRE_OP_CLOSE_RANGE) {
     for (u32 i = 0; i < DESCRIPTORS_INHERITED; i++) {
@@ -527,8 +526,8 @@ SEC("tracepoint") int floor_fork(void *ctx) {
       struct wire_fd_value *known = descriptor(tgid, fd);
       if (!known)
         continue;
-      u64 flow = known->flow;
-      set_descriptor(child, fd, flow, known->kind, known->close_on_exec);
+      if (known->kind != WIRE_FD_KIND_ASKED) /* that one is asked about when the child uses it */
+        set_descriptor(child, fd, known->flow, known->kind, known->close_on_exec);
     }
   }
   struct wire_process process = {};

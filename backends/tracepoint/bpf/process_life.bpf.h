@@ -43,6 +43,7 @@ static __always_inline void on_process_exit(void *ctx, struct task_struct *task)
   if (!cfg || BPF_CORE_READ(task, signal, live.counter) != 0)
     return; /* other threads go on */
   fill_header(&process.header, WIRE_EXIT, 0, 0);
+  process.header.tid = process.header.tgid; /* the last thread speaks for the process */
   process.exit_code = BPF_CORE_READ(task, exit_code);
   process.uid = bpf_get_current_uid_gid();
   BPF_CORE_READ_STR_INTO(&process.comm, task, group_leader, comm);

@@ -48,8 +48,8 @@ static __always_inline struct sock *socket_of(struct wire_config *cfg, struct ta
     if (cfg->socket_file_ops)
       return 0;
     u16 mode = BPF_CORE_READ(file, f_inode, i_mode);
-    if ((mode & 0170000) != 0140000 /* S_IFSOCK */)
-      return 0;
+    if ((mode & 0170000) != 0140000 /* S_IFSOCK */ || !BPF_CORE_READ(file, private_data))
+      return 0; /* a path descriptor of a socket has no socket behind it */
     cfg->socket_file_ops = operations;
   }
   struct socket *socket = BPF_CORE_READ(file, private_data);

@@ -9,6 +9,7 @@ static __always_inline void emit_end(void *ctx, const struct wire_config *cfg, s
                                      u32 flags) {
   struct wire_end end = {};
   fill_header(&end.header, WIRE_END, flow->id, 0);
+  end.header.tgid = end.header.tid = 0; /* this runs in softirq, as whoever was on the processor */
   end.header.direction = flags == WIRE_END_RX ? WIRE_RX : WIRE_TX;
   end.flags = flags;
   if (flags == WIRE_END_TX) {
@@ -41,6 +42,7 @@ static __always_inline void emit_close(void *ctx, const struct wire_config *cfg,
       flow->closed_end[WIRE_TX] = tx_end;
   }
   fill_header(&end.header, WIRE_CLOSE, flow->id, 0);
+  end.header.tgid = end.header.tid = 0;
   end.flags = WIRE_END_TX | WIRE_END_RX | WIRE_END_KERNEL;
   end.tx_end = flow->closed_end[WIRE_TX];
   end.rx_end = flow->closed_end[WIRE_RX];
@@ -49,11 +51,18 @@ static __always_inline void emit_close(void *ctx, const struct wire_config *cfg,
   emit(ctx, cfg, &end, sizeof(end), 0, 0);
 }
 
+/* Has the flow ever carried anything? If so its beginning is told before its end, should that have been lost. */
+static __always_inline int established(void *ctx, const struct wire_config *cfg, struct flow *flow, struct sock *sk) {
+  if (!flow->announced && flow->first[WIRE_TX])
+    announce(ctx, cfg, flow, sk, flow->role == WIRE_ROLE_UNKNOWN);
+  return flow->announced;
+}
+
 static __always_inline void end_flow(void *ctx, const struct wire_config *cfg, u64 key, struct sock *sk) {
   struct flow *flow = bpf_map_lookup_elem(&flows, &key);
   if (!flow)
     return;
-  if (flow->announced) {
+  if (established(ctx, cfg, flow, sk)) {
     tell_held(ctx, cfg, flow);
     emit_close(ctx, cfg, flow, sk);
   }
@@ -85,7 +94,7 @@ static __always_inline int on_state(void *ctx, struct sock *sk, int old_state, i
     announce(ctx, cfg, flow, sk, 0);
     return 0;
   }
-  if (!flow->announced)
+  if (!established(ctx, cfg, flow, sk))
     return 0;
   tell_held(ctx, cfg, flow);
   if (new_state == STATE_FIN_WAIT1 || new_state == STATE_LAST_ACK) {

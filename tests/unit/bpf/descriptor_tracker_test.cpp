@@ -23,7 +23,12 @@ void put(std::uint8_t (&address)[16], std::uint16_t& port, const Endpoint& from)
 
 class FakeOwnership final : public Ownership {
  public:
-  std::optional<ProcessFacts> process(std::uint32_t) override { return std::nullopt; }
+  std::optional<ProcessFacts> process(std::uint32_t tgid) override {
+    return gone.contains(tgid) ? std::nullopt : std::optional(ProcessFacts{});
+  }
+  std::optional<std::uint32_t> local_pid(std::uint32_t tgid) override {
+    return tgid >= 1000 ? std::nullopt : std::optional(tgid);
+  }
   std::vector<ProcessFacts> all_processes() override { return {}; }
   FdAnswer descriptor(std::uint32_t tgid, int fd) override {
     ++questions;
@@ -48,6 +53,11 @@ class FakeMap final : public DescriptorMap {
   void forget(wire_fd_key key) override { entries.erase({key.tgid, key.fd}); }
   void resolve(wire_fd_key key, std::uint64_t flow) override {
     entries[{key.tgid, key.fd}] = {.flow = flow, .unresolved = {}, .kind = WIRE_FD_KIND_TCP, .close_on_exec = 0};
+  }
+  std::vector<wire_fd_key> keys() const override {
+    std::vector<wire_fd_key> all;
+    for (const auto& [key, value] : entries) all.push_back({key.first, key.second});
+    return all;
   }
   void add_stream(std::uint64_t flow) override { streams.push_back(flow); }
   void remove_stream(std::uint64_t flow) override { removed.push_back(flow); }
@@ -161,7 +171,7 @@ TEST_F(DescriptorTrackerTest, AcceptWithoutAddressAsks) {
   ASSERT_EQ(out.all<FlowOpened>().size(), 1u);
   EXPECT_EQ(out.all<FlowOpened>()[0].local, server_end);
   // And the socket's end is the flow's end.
-  state(server_socket, server_end, client_end, TcpState::established, WIRE_STATE_DESTROYED);
+  state(server_socket, Endpoint{}, Endpoint{}, TcpState::established, WIRE_STATE_DESTROYED);
   ASSERT_EQ(out.all<FlowClosed>().size(), 1u);
   EXPECT_EQ(out.all<FlowClosed>()[0].flow.value, 21u);
   EXPECT_EQ(map.removed, std::vector<std::uint64_t>{21});
@@ -254,17 +264,41 @@ TEST_F(DescriptorTrackerTest, ExistingConnectionsAreAdoptedWithTheirRole) {
   EXPECT_EQ((map.entries[{9, 7}].flow), 5u);
 }
 
+TEST_F(DescriptorTrackerTest, AdoptedConnectionEndsWithItsSocketThoughThatHasNoAddressesThen) {
+  ownership.existing = {{1, 4, {11, server_end, client_end, TcpState::established, 4242, 0}}};
+  tracker.adopt_existing({1}, out);
+  const std::uint64_t flow = out.all<FlowOpened>().at(0).flow.value;
+  state(server_socket, server_end, client_end, TcpState::established, TcpState::close_wait);
+  state(server_socket, server_end, client_end, TcpState::last_ack, TcpState::close);
+  EXPECT_TRUE(out.all<FlowClosed>().empty());
+  state(server_socket, Endpoint{}, Endpoint{}, TcpState::close, WIRE_STATE_DESTROYED);
+  ASSERT_EQ(out.all<FlowClosed>().size(), 1u);
+  EXPECT_EQ(out.all<FlowClosed>()[0].flow.value, flow);
+  EXPECT_EQ(map.removed, std::vector<std::uint64_t>{flow});
+}
+
 TEST_F(DescriptorTrackerTest, SocketThatIsReusedBelongsToTheLaterFlow) {
   state(server_socket, server_end, client_end, TcpState::syn_recv, TcpState::established);
   accept(21, 200, 6, true);
   state(server_socket, server_end, client_end, TcpState::last_ack, TcpState::close);
-  state(server_socket, server_end, client_end, TcpState::close, WIRE_STATE_DESTROYED);
+  state(server_socket, Endpoint{}, Endpoint{}, TcpState::close, WIRE_STATE_DESTROYED);
   ASSERT_EQ(out.all<FlowClosed>().size(), 1u);
   state(server_socket, server_end, client_end, TcpState::syn_recv, TcpState::established);
   accept(22, 200, 6, true);
-  state(server_socket, server_end, client_end, TcpState::close, WIRE_STATE_DESTROYED);
+  state(server_socket, Endpoint{}, Endpoint{}, TcpState::close, WIRE_STATE_DESTROYED);
   ASSERT_EQ(out.all<FlowClosed>().size(), 2u);
   EXPECT_EQ(out.all<FlowClosed>()[1].flow.value, 22u);
+}
+
+TEST_F(DescriptorTrackerTest, SweepForgetsOnlyProcessesThatAreKnownToBeGone) {
+  const wire_fd_value tcp{.flow = 5, .unresolved = {}, .kind = WIRE_FD_KIND_TCP, .close_on_exec = 0};
+  for (std::uint32_t tgid : {1u, 2u, 1000u}) map.entries[{tgid, 70}] = tcp;
+  ownership.gone[2] = true;
+  ownership.gone[1000] = true;  // numbered in another namespace: nothing can be said of it
+  tracker.sweep();
+  EXPECT_TRUE(map.entries.contains({1, 70}));
+  EXPECT_FALSE(map.entries.contains({2, 70}));
+  EXPECT_TRUE(map.entries.contains({1000, 70}));
 }
 
 TEST_F(DescriptorTrackerTest, NamespaceOfAProcessThatIsGoneComesFromItsParent) {
