@@ -119,7 +119,11 @@ int run_trace(const TraceRequest& request) {
     request.talk.error(ran.error());
     return exit_start;
   }
-  return session.finish();
+  const int code = session.finish();
+  // The kernel waits for all processors at every event it lets go of; the floor has some fifty.
+  if (opened.backends.front().mechanism == Mechanism::syscall_tp)
+    request.talk.notice("detaching; with syscall_tp the kernel takes a few seconds for it");
+  return code;
 }
 
 }  // namespace tracer::cli

@@ -82,6 +82,7 @@ void Connection::finish(EventTime at, std::string_view state) {
     if (channel) channel->cut(at);
   }
   finish_pending(at, true);
+  if (state == "closed" && !witnessed_) ++context_.counters.unwitnessed;
   summarize(at, state);
 }
 
@@ -365,7 +366,7 @@ void Connection::check_witness(Flow& flow) {
     const bool fewer_explained = flow.was_quiet || context_.streams.loss_epoch != flow.loss_epoch;
     if (moved > *flow.witnessed[i] || (moved < *flow.witnessed[i] && !fewer_explained)) agrees = false;
   }
-  if (!witnessed) ++context_.counters.unwitnessed;
+  witnessed_ |= witnessed;
   if (!agrees) ++context_.counters.ledger_mismatch;
 }
 
@@ -376,6 +377,7 @@ void Connection::summarize(EventTime at, std::string_view state) {
   auto record = std::make_unique<Record>();
   ConnectionSummary summary;
   const EventTime now = context_.now;
+  record->body = summary;  // what a transaction may lack is no business of this record
   fill_record(context_, *this, {}, {}, opened_at_, *record);
   summary.flow = identity_of(context_, *this, {process_of(Side::a), process_of(Side::b)}, now, *record);
   if (!protocol().empty()) summary.protocol = protocol();

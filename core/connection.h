@@ -92,6 +92,7 @@ class Connection final : private ChannelOwner {
   std::array<std::uint64_t, 2> told_until_{};  // by Side of the stream: messages before it were printed
   EventTime opened_at_;
   std::uint64_t transactions_ = 0;
+  bool witnessed_ = false;  // the kernel's own count was there, of either end
   std::vector<Pending> pending_;
 };
 

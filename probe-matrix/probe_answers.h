@@ -20,7 +20,7 @@ inline constexpr Privilege cap_net_admin{12, "CAP_NET_ADMIN"};
 inline constexpr Privilege cap_net_raw{13, "CAP_NET_RAW"};
 inline constexpr Privilege cap_sys_ptrace{19, "CAP_SYS_PTRACE"};
 inline constexpr Privilege cap_perfmon{38, "CAP_PERFMON"};
-inline constexpr Privilege cap_bpf{39, "CAP_BPF"};
+inline constexpr Privilege cap_bpf{39, "CAP_BPF and CAP_PERFMON"};
 
 [[nodiscard]] Answer supported(Capability capability);
 [[nodiscard]] Answer unsupported(Capability capability, std::string reason, std::string fix = {});

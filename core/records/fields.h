@@ -120,6 +120,7 @@ struct CauseBytes {  // an object: bytes by GapCause, those that are not zero
 struct NamedCounts {  // an object by LossCount::cause of {<events_name>, "bytes"}
   std::span<const LossCount> counts;
   std::string_view events_name;
+  bool with_bytes = true;  // false: the bytes were not counted
 };
 
 // Text of which "empty" means "not known" or "none".

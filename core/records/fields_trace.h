@@ -62,7 +62,7 @@ struct FieldTable<TraceEnd> {
       field<"unwitnessed">(&TraceEnd::unwitnessed),
       field<"ledger_mismatch">(&TraceEnd::ledger_mismatch),
       field<"missed_runs", Presence::expected>(&TraceEnd::missed_runs),
-      field<"blind">([](const TraceEnd& t) { return NamedCounts{t.blind, "flows"}; }),
+      field<"blind">([](const TraceEnd& t) { return NamedCounts{t.blind, "flows", false}; }),
   };
 };
 

@@ -393,17 +393,40 @@ HeaderClass classify_header(std::string_view name) {
   if (std::ranges::find(urls, key) != std::end(urls)) return HeaderClass::url;
   // Access-Control-Allow-Credentials and its kin are switches.
   if (key.starts_with("accesscontrol")) return HeaderClass::plain;
+  // Browsers and Kubernetes put bearer tokens into the WebSocket protocol.
   static constexpr std::string_view secrets[] = {"auth", "authenticationinfo", "dpop", "proxyauthenticationinfo",
-                                                 "xauth"};
+                                                 "secwebsocketprotocol", "xauth"};
+  if (key.find("csrf") != std::string_view::npos || key.find("xsrf") != std::string_view::npos)
+    return HeaderClass::secret;
   if (reduced.strength() == Strength::always || std::ranges::find(secrets, key) != std::end(secrets))
     return HeaderClass::secret;
   return HeaderClass::plain;
+}
+
+// Where the credentials behind the name of an authentication scheme begin; 0: there is none.
+static std::size_t after_scheme(std::string_view value) {
+  for (std::size_t space = value.find(' '); space != std::string_view::npos; space = value.find(' ', space + 1)) {
+    for (const std::string_view scheme : {"bearer", "basic", "digest", "negotiate", "ntlm"}) {
+      if (space < scheme.size() || space + 1 >= value.size()) continue;
+      const std::string_view word = value.substr(space - scheme.size(), scheme.size());
+      const bool same = std::ranges::equal(word, scheme, [](char a, char b) { return (a | 0x20) == b; });
+      const bool whole = space == scheme.size() || value[space - scheme.size() - 1] == ' ';
+      const bool challenge = value.substr(space + 1).starts_with("realm=");  // WWW-Authenticate
+      if (same && whole && !challenge) return space + 1;
+    }
+  }
+  return 0;
 }
 
 bool redact_header(HeaderClass header, std::string_view value, std::string& out) {
   if (value.empty()) return false;
   switch (header) {
     case HeaderClass::plain:
+      // Credentials in a field that is not theirs, such as a folded Authorization.
+      if (const std::size_t at = after_scheme(value); at != 0) {
+        out.append(value.substr(0, at)).append(redacted_text);
+        return true;
+      }
       return redact_text(value, out);
     case HeaderClass::url:
       return redact_url(value, out);

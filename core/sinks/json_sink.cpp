@@ -245,8 +245,10 @@ class ObjectWriter {
       const std::size_t inner = out_.size();
       key(list.events_name);
       out_.put_number(count.events);
-      key<"bytes">();
-      out_.put_number(count.bytes);
+      if (list.with_bytes) {
+        key<"bytes">();
+        out_.put_number(count.bytes);
+      }
       close_object(inner);
     }
     close_object(start);

@@ -228,7 +228,9 @@ static __always_inline int on_received(void *ctx, struct wire_config *cfg, struc
   if (!flow)
     return 0;
   u64 begin = flow->end[WIRE_RX];
-  u64 end = received_end(flow, sk); /* without the FIN, which counts as one and may have come with the last bytes */
+  u64 end = extend_sequence(begin, sequence_of(sk, WIRE_RX));
+  if (op == WIRE_OP_RECVMMSG || end - begin != result)
+    end = received_end(flow, sk); /* without the FIN, which counts as one and may have come with the last bytes */
   u64 moved = end - begin;
   if ((s64)moved <= 0)
     return 0; /* told already, with a call that raced with this one */

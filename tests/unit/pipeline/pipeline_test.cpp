@@ -267,7 +267,7 @@ TEST(Pipeline, APortThatIsReusedIsAnotherConnection) {
   }
   EXPECT_EQ(ids.size(), 3U);
   world.pipeline.advance(EventTime{1'000 * ms});
-  EXPECT_EQ(world.pipeline.counters().unwitnessed, 6U);
+  EXPECT_EQ(world.pipeline.counters().unwitnessed, 3U);
 }
 
 TEST(Pipeline, WithoutSequenceNumbersAcrossNamespacesEqualCountsJoinAndNothingIsToldTwice) {
