@@ -300,7 +300,8 @@ void DescriptorTracker::sweep() {
 }
 
 void DescriptorTracker::on_fork(std::uint32_t parent, std::uint32_t child) {
-  if (const auto known = namespaces_.find(parent); known != namespaces_.end()) namespaces_[child] = known->second;
+  // Asked now: by the time the child is of interest both may be gone.
+  if (const std::uint64_t inherited = namespace_of(parent); inherited != 0) namespaces_[child] = inherited;
 }
 
 void DescriptorTracker::on_exit(std::uint32_t tgid) { namespaces_.erase(tgid); }
