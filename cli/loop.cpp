@@ -50,7 +50,7 @@ class Loop {
     signals_.add(SIGINT, error);
     if (!error) signals_.add(SIGTERM, error);
     // A terminal that goes away (ssh) ends a run in order too, unless whoever started it wanted it to stay (nohup).
-    struct sigaction inherited {};
+    struct sigaction inherited{};
     if (!error && ::sigaction(SIGHUP, nullptr, &inherited) == 0 && inherited.sa_handler != SIG_IGN)
       signals_.add(SIGHUP, error);
     if (error) return std::unexpected(asio_failure(error, "handle SIGINT and SIGTERM"));

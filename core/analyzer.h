@@ -16,8 +16,8 @@ enum class Side : std::uint8_t { a, b };
 [[nodiscard]] constexpr Side other(Side side) { return side == Side::a ? Side::b : Side::a; }
 
 enum class StreamEnd : std::uint8_t {
-  closed,     // orderly end (FIN, shutdown, close): a message delimited by the end of the stream is complete
-  cut,        // the stream goes on but will not be seen any more: tracer stops, flow evicted
+  closed,  // orderly end (FIN, shutdown, close): a message delimited by the end of the stream is complete
+  cut,     // the stream goes on but will not be seen any more: tracer stops, flow evicted
 };
 
 // What an analyzer may ask of the connection it sits on.

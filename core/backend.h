@@ -16,15 +16,15 @@
 namespace tracer {
 
 struct BackendCounters {
-  std::uint64_t produced = 0;       // events that the capture side made
-  std::uint64_t delivered = 0;      // of those, handed to the EventHandler
-  std::uint64_t lost_ring_full = 0; // of those, refused by the buffer between kernel and tracer
-  std::uint64_t lost_user = 0;      // of those, dropped after the buffer (malformed, over a limit)
-  std::uint64_t lost_bytes = 0;     // stream bytes in the lost events, where the capture side could count them
-  std::uint64_t self_events = 0;    // the tracer's own, left out on purpose
-  std::uint64_t flows_untracked = 0;// sockets that a full table in the kernel left out
-  std::uint64_t missed_runs = 0;    // runs of an attached program that the kernel skipped
-  bool missed_runs_measured = false;// false: this kernel does not say; then missed_runs means nothing
+  std::uint64_t produced = 0;         // events that the capture side made
+  std::uint64_t delivered = 0;        // of those, handed to the EventHandler
+  std::uint64_t lost_ring_full = 0;   // of those, refused by the buffer between kernel and tracer
+  std::uint64_t lost_user = 0;        // of those, dropped after the buffer (malformed, over a limit)
+  std::uint64_t lost_bytes = 0;       // stream bytes in the lost events, where the capture side could count them
+  std::uint64_t self_events = 0;      // the tracer's own, left out on purpose
+  std::uint64_t flows_untracked = 0;  // sockets that a full table in the kernel left out
+  std::uint64_t missed_runs = 0;      // runs of an attached program that the kernel skipped
+  bool missed_runs_measured = false;  // false: this kernel does not say; then missed_runs means nothing
 };
 
 enum class Drained : std::uint8_t {
@@ -48,7 +48,8 @@ struct StreamVerdict {
 class Backend {
  public:
   virtual ~Backend() = default;
-  // Readable when drain() has urgent work. The owner also calls drain() on a timer; see poll_interval_ms in the options.
+  // Readable when drain() has urgent work. The owner also calls drain() on a timer; see poll_interval_ms in the
+  // options.
   [[nodiscard]] virtual int fd() const = 0;
   // Hands at most `budget` events to `handler`. Never blocks.
   [[nodiscard]] virtual Result<Drained> drain(EventHandler& handler, std::size_t budget) = 0;

@@ -1,5 +1,5 @@
-// What one kernel with these privileges can do. Identifiers only: how to find out is probe-matrix's business, what to do
-// with it the planner's.
+// What one kernel with these privileges can do. Identifiers only: how to find out is probe-matrix's business, what to
+// do with it the planner's.
 #pragma once
 
 #include <cstdint>
@@ -15,28 +15,37 @@ inline constexpr std::size_t facet_count = 8;
 enum class BackendKind : std::uint8_t { ebpf, tracepoint, pcap, procfs };
 
 enum class Mechanism : std::uint8_t {
-  fentry, kprobe, uprobe,                    // ebpf
-  tp_btf, raw_tp, syscall_tp, tracefs,       // tracepoint
-  af_packet, file,                           // pcap
-  sock_diag, proc_events, fanotify, poll,    // procfs
+  fentry,
+  kprobe,
+  uprobe,  // ebpf
+  tp_btf,
+  raw_tp,
+  syscall_tp,
+  tracefs,  // tracepoint
+  af_packet,
+  file,  // pcap
+  sock_diag,
+  proc_events,
+  fanotify,
+  poll,  // procfs
 };
 
 enum class Capability : std::uint8_t {
-  bpf_syscall,          // bpf(2) answers
-  btf,                  // the kernel's type information can be read
-  bpf_ring_buffer,      // BPF_MAP_TYPE_RINGBUF
-  bpf_mmapable_array,   // BPF_F_MMAPABLE
+  bpf_syscall,         // bpf(2) answers
+  btf,                 // the kernel's type information can be read
+  bpf_ring_buffer,     // BPF_MAP_TYPE_RINGBUF
+  bpf_mmapable_array,  // BPF_F_MMAPABLE
   bpf_probe_read_kernel,
-  fentry,               // a tracing program loads
-  kprobe,               // a kernel function probe attaches
-  tp_btf,               // a typed tracepoint program loads and attaches
-  raw_tp,               // a raw tracepoint program loads and attaches
-  tracefs,              // the event directory can be read
-  syscall_tp,           // a program attaches to syscalls:sys_enter_*
+  fentry,      // a tracing program loads
+  kprobe,      // a kernel function probe attaches
+  tp_btf,      // a typed tracepoint program loads and attaches
+  raw_tp,      // a raw tracepoint program loads and attaches
+  tracefs,     // the event directory can be read
+  syscall_tp,  // a program attaches to syscalls:sys_enter_*
   perf_event_open,
-  sock_diag,            // TCP sockets can be listed over netlink
-  proc_other_processes, // descriptors of other users' processes can be read
-  packet_socket,        // AF_PACKET opens
+  sock_diag,             // TCP sockets can be listed over netlink
+  proc_other_processes,  // descriptors of other users' processes can be read
+  packet_socket,         // AF_PACKET opens
 };
 
 // Three-valued: "we could not find out" is neither yes nor no.

@@ -85,7 +85,7 @@ class Channel final : public AnalyzerHost, private StreamOutput {
     std::vector<std::byte> bytes;
     std::uint64_t offset = 0;
     EventTime at;
-    bool broken = false;  // the stream is not seen from its start: its first bytes prove nothing by not matching
+    bool broken = false;        // the stream is not seen from its start: its first bytes prove nothing by not matching
     bool begun_unseen = false;  // as `broken`, and stays so when a message start is found
   };
 

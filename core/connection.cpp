@@ -189,7 +189,8 @@ void Connection::choose_primary() {
 // Counted offsets come from backends that must guess which socket a descriptor is and can miss some of an end's calls:
 // there the other end's bytes are wanted too, to fill holes.
 bool Connection::one_end_suffices() const {
-  return flows_[0]->end.offset_source == OffsetSource::sequence && flows_[1]->end.offset_source == OffsetSource::sequence;
+  return flows_[0]->end.offset_source == OffsetSource::sequence &&
+         flows_[1]->end.offset_source == OffsetSource::sequence;
 }
 
 bool Connection::caught_up() const {

@@ -86,8 +86,8 @@ struct FlowUpdated {
   FlowId flow;
   std::optional<Endpoint> local, remote;
   Role role = Role::unknown;
-  // A process that moves bytes of this flow (or accepted it), with what the kernel said of it at that moment: the process
-  // may be gone before anybody can read /proc. Empty comm, absent uid: not said.
+  // A process that moves bytes of this flow (or accepted it), with what the kernel said of it at that moment: the
+  // process may be gone before anybody can read /proc. Empty comm, absent uid: not said.
   std::optional<ProcessRef> owner;
   std::string_view owner_comm;  // of the thread-group leader
   std::optional<std::uint32_t> owner_uid;
@@ -110,8 +110,8 @@ struct FlowData {
   Direction direction = Direction::tx;
   std::uint64_t offset = 0;
   std::uint64_t moved = 0;
-  Bytes bytes;                            // bytes.size() <= moved
-  GapCause rest = GapCause::none;         // why moved > bytes.size()
+  Bytes bytes;                     // bytes.size() <= moved
+  GapCause rest = GapCause::none;  // why moved > bytes.size()
 };
 
 struct FlowClosed {
@@ -123,7 +123,7 @@ struct FlowClosed {
   std::optional<std::uint64_t> tx_end, rx_end;
 };
 
-struct ProcessStarted {  // exec
+struct ProcessStarted {         // exec
   std::string_view executable;  // as given to exec; may be empty
   std::string_view comm;
 };

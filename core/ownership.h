@@ -12,30 +12,40 @@
 namespace tracer {
 
 struct ProcessFacts {
-  std::uint32_t tgid = 0;          // in the initial pid namespace
+  std::uint32_t tgid = 0;                  // in the initial pid namespace
   std::optional<std::uint32_t> local_pid;  // in the tracer's own pid namespace; absent: not visible there
   std::optional<std::uint32_t> uid;
-  std::string comm;                // of the thread-group leader
-  std::string executable;          // target of /proc/PID/exe; empty: not readable
-  std::string container_id;        // empty: none found
-  std::uint64_t start_ticks = 0;   // field 22 of /proc/PID/stat; with the pid a unique identity
+  std::string comm;               // of the thread-group leader
+  std::string executable;         // target of /proc/PID/exe; empty: not readable
+  std::string container_id;       // empty: none found
+  std::uint64_t start_ticks = 0;  // field 22 of /proc/PID/stat; with the pid a unique identity
 };
 
 enum class TcpState : std::uint8_t {
-  established = 1, syn_sent, syn_recv, fin_wait1, fin_wait2, time_wait, close, close_wait, last_ack, listen, closing
+  established = 1,
+  syn_sent,
+  syn_recv,
+  fin_wait1,
+  fin_wait2,
+  time_wait,
+  close,
+  close_wait,
+  last_ack,
+  listen,
+  closing
 };
 
 struct SocketFacts {
   std::uint64_t inode = 0;
   std::optional<Endpoint> local, remote;
-  TcpState state{};                // 0: not known
+  TcpState state{};  // 0: not known
   std::uint64_t network_namespace = 0;
-  std::uint64_t cookie = 0;        // 0: the kernel did not say
+  std::uint64_t cookie = 0;  // 0: the kernel did not say
 };
 
 enum class FdKind : std::uint8_t {
-  gone,        // no such descriptor (any more)
-  not_tcp,     // a file, a pipe, another kind of socket
+  gone,     // no such descriptor (any more)
+  not_tcp,  // a file, a pipe, another kind of socket
   tcp,
   unreadable,  // no permission to look, or it cannot be told now
 };
@@ -59,7 +69,11 @@ class Ownership {
   // Inode of the process's network namespace; 0: the process is gone or not visible.
   [[nodiscard]] virtual std::uint64_t network_namespace(std::uint32_t tgid) = 0;
   // Descriptors that are TCP sockets, of every visible process: (tgid, fd, socket).
-  struct OwnedSocket { std::uint32_t tgid = 0; int fd = -1; SocketFacts socket; };
+  struct OwnedSocket {
+    std::uint32_t tgid = 0;
+    int fd = -1;
+    SocketFacts socket;
+  };
   [[nodiscard]] virtual std::vector<OwnedSocket> all_tcp_descriptors() = 0;
 };
 

@@ -54,7 +54,8 @@ void ProcessTable::hint(std::uint32_t tgid, std::string_view comm, std::optional
   image.comm = comm;
   image.comm_is_current = true;
   if (!image.facts) image.asked = false;  // there is more to say than when it was asked about
-  // A process may rename itself without an event: what the kernel says while it moves bytes is newer than what was read.
+  // A process may rename itself without an event: what the kernel says while it moves bytes is newer than what was
+  // read.
   const auto known = find(tgid, at);
   if (!known || known->comm == comm) return;
   auto renamed = std::make_shared<ProcessFacts>(*known);

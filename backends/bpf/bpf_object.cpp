@@ -110,7 +110,8 @@ Result<std::unique_ptr<BpfObject>> BpfObject::load(const BpfImage& image, std::v
     refused.insert(name);
   }
   if (refused.size() == programs || refused.empty())
-    return std::unexpected(Error{errc_of(-failed), -failed,
+    return std::unexpected(Error{errc_of(-failed),
+                                 -failed,
                                  "load BPF object " + std::string(image.name) + ": " +
                                      (last_reason.empty() ? std::generic_category().message(-failed) : last_reason),
                                  {}});

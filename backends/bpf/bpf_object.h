@@ -26,8 +26,8 @@ struct MapEntries {
 struct BpfImage {
   std::span<const unsigned char> bytes;  // static storage
   std::string_view name;
-  std::vector<MapEntries> map_entries;   // sizes to set before loading
-  std::string btf_path;                  // kernel type information to relocate against; empty: the running kernel's
+  std::vector<MapEntries> map_entries;  // sizes to set before loading
+  std::string btf_path;                 // kernel type information to relocate against; empty: the running kernel's
 };
 
 // Owns the object and every link. Destroying it detaches and unloads; nothing is pinned.

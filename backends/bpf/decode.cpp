@@ -24,12 +24,18 @@ Endpoint endpoint(const std::uint8_t (&address)[16], std::uint16_t network_port)
 
 GapCause cause_of(std::uint8_t rest) {
   switch (rest) {
-    case WIRE_REST_VERDICT: return GapCause::verdict_skip;
-    case WIRE_REST_FAULT: return GapCause::fault;
-    case WIRE_REST_ZERO_COPY: return GapCause::zero_copy;
-    case WIRE_REST_CONCURRENT: return GapCause::concurrent;
-    case WIRE_REST_FILTER: return GapCause::filter;
-    default: return GapCause::snap_length;
+    case WIRE_REST_VERDICT:
+      return GapCause::verdict_skip;
+    case WIRE_REST_FAULT:
+      return GapCause::fault;
+    case WIRE_REST_ZERO_COPY:
+      return GapCause::zero_copy;
+    case WIRE_REST_CONCURRENT:
+      return GapCause::concurrent;
+    case WIRE_REST_FILTER:
+      return GapCause::filter;
+    default:
+      return GapCause::snap_length;
   }
 }
 
@@ -155,22 +161,28 @@ Decoded decode(Bytes record) {
   const auto header = read_as<wire_header>(record);
   if (!header) return Malformed{};
   switch (header->kind) {
-    case WIRE_DATA: return decode_data(record);
+    case WIRE_DATA:
+      return decode_data(record);
     case WIRE_OPEN:
-    case WIRE_STATE: return decode_open(record);
+    case WIRE_STATE:
+      return decode_open(record);
     case WIRE_END:
-    case WIRE_CLOSE: return decode_end(record);
+    case WIRE_CLOSE:
+      return decode_end(record);
     case WIRE_OWNER:
     case WIRE_EXEC:
     case WIRE_FORK:
-    case WIRE_EXIT: return decode_process(record);
-    case WIRE_BEAT: return Heartbeat{header->flow, header->tgid};
+    case WIRE_EXIT:
+      return decode_process(record);
+    case WIRE_BEAT:
+      return Heartbeat{header->flow, header->tgid};
     case WIRE_FD: {
       const auto note = read_as<wire_fd>(record);
       if (!note) return Malformed{};
       return DescriptorNote{*note};
     }
-    default: return Malformed{};
+    default:
+      return Malformed{};
   }
 }
 

@@ -56,8 +56,8 @@ class PerfReader final : public EventReader {
  public:
   static Result<std::unique_ptr<EventReader>> open(int map_fd, std::size_t pages_per_cpu) {
     auto reader = std::unique_ptr<PerfReader>(new PerfReader);
-    reader->buffer_ = perf_buffer__new(map_fd, pages_per_cpu, &PerfReader::on_sample, &PerfReader::on_lost,
-                                       reader.get(), nullptr);
+    reader->buffer_ =
+        perf_buffer__new(map_fd, pages_per_cpu, &PerfReader::on_sample, &PerfReader::on_lost, reader.get(), nullptr);
     if (reader->buffer_ == nullptr) return std::unexpected(os_failure(errno, "map the perf buffers"));
     return reader;
   }
@@ -92,8 +92,8 @@ class PerfReader final : public EventReader {
     const int failed = perf_buffer__consume(buffer_);
     if (failed < 0) return std::unexpected(os_failure(-failed, "read the perf buffers"));
     std::ranges::sort(waiting_, {}, [](const Waiting& each) { return std::pair(each.emitted_ns, each.at); });
-    ready_ = static_cast<std::size_t>(
-        std::ranges::upper_bound(waiting_, begun, {}, &Waiting::emitted_ns) - waiting_.begin());
+    ready_ = static_cast<std::size_t>(std::ranges::upper_bound(waiting_, begun, {}, &Waiting::emitted_ns) -
+                                      waiting_.begin());
     return {};
   }
   void drop_delivered() {

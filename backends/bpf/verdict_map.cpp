@@ -13,10 +13,14 @@ constexpr std::size_t table_bytes = sizeof(wire_verdict) * WIRE_VERDICT_SLOTS;
 
 std::uint32_t wire_mode_of(StreamVerdict::Mode mode) {
   switch (mode) {
-    case StreamVerdict::Mode::normal: return WIRE_MODE_NORMAL;
-    case StreamVerdict::Mode::whole: return WIRE_MODE_WHOLE;
-    case StreamVerdict::Mode::sizes: return WIRE_MODE_SIZES;
-    case StreamVerdict::Mode::quiet: return WIRE_MODE_QUIET;
+    case StreamVerdict::Mode::normal:
+      return WIRE_MODE_NORMAL;
+    case StreamVerdict::Mode::whole:
+      return WIRE_MODE_WHOLE;
+    case StreamVerdict::Mode::sizes:
+      return WIRE_MODE_SIZES;
+    case StreamVerdict::Mode::quiet:
+      return WIRE_MODE_QUIET;
   }
   return WIRE_MODE_DEFAULT;
 }

@@ -13,7 +13,7 @@ namespace tracer::procfs {
 
 struct SocketTableLimits {
   std::uint64_t refresh_interval_ns_min = 2'000'000;  // between two lists of one namespace
-  std::uint32_t refresh_cost_factor = 10;              // and at least this many times what the last list cost
+  std::uint32_t refresh_cost_factor = 10;             // and at least this many times what the last list cost
   std::uint64_t answer_age_ns_max =
       10'000'000'000;               // inodes come round again after 2^32 of them: an old answer is none
   std::size_t namespaces_max = 64;  // beyond it the one listed longest ago is forgotten

@@ -63,8 +63,10 @@ void DescriptorTracker::adopt_existing(EventTime now, EventHandler& out) {
       if (flow == 0) {
         flow = next_own_flow_++;
         Role role = Role::unknown;
-        if (listening.contains({facts.network_namespace, facts.local->port})) role = Role::server;
-        else if (listening.contains({facts.network_namespace, facts.remote->port})) role = Role::client;
+        if (listening.contains({facts.network_namespace, facts.local->port}))
+          role = Role::server;
+        else if (listening.contains({facts.network_namespace, facts.remote->port}))
+          role = Role::client;
         map_.add_stream(flow);
         open_flow(flow, {facts.local, facts.remote, 0, facts.inode}, role, true, {each.tgid, each.tgid}, now, out);
       }
@@ -78,10 +80,14 @@ void DescriptorTracker::adopt_existing(EventTime now, EventHandler& out) {
 
 void DescriptorTracker::on_descriptor(const wire_fd& note, EventHandler& out) {
   switch (note.op) {
-    case WIRE_FD_CONNECT: return on_connect(note, out);
-    case WIRE_FD_ACCEPT: return on_accept(note, out);
-    case WIRE_FD_UNKNOWN: return on_unknown(note, out);
-    default: return;
+    case WIRE_FD_CONNECT:
+      return on_connect(note, out);
+    case WIRE_FD_ACCEPT:
+      return on_accept(note, out);
+    case WIRE_FD_UNKNOWN:
+      return on_unknown(note, out);
+    default:
+      return;
   }
 }
 

@@ -1,8 +1,8 @@
 // Which TCP connection a descriptor is, where the kernel cannot be asked: follows what the floor programs note about
 // descriptors and socket states, asks Ownership for the rest, and says it all as flow events.
 //
-// Pure bookkeeping but for the two interfaces it is given. The kernel-side descriptor map is the truth that the programs
-// act on; this class only fills in what they could not know.
+// Pure bookkeeping but for the two interfaces it is given. The kernel-side descriptor map is the truth that the
+// programs act on; this class only fills in what they could not know.
 #pragma once
 
 #include <cstdint>
@@ -90,13 +90,13 @@ class DescriptorTracker {
   std::size_t sockets_max_;
   bool destroy_seen_;
   std::unordered_map<std::uint64_t, Flow> flows_;
-  std::unordered_map<std::uint64_t, Socket> sockets_;      // by kernel address
-  std::multimap<Endpoint, std::uint64_t> unclaimed_;       // passive sockets nobody accepted yet, by peer
-  std::map<Tuple, std::uint64_t> by_tuple_;                // flow of a tuple; the latest
+  std::unordered_map<std::uint64_t, Socket> sockets_;  // by kernel address
+  std::multimap<Endpoint, std::uint64_t> unclaimed_;   // passive sockets nobody accepted yet, by peer
+  std::map<Tuple, std::uint64_t> by_tuple_;            // flow of a tuple; the latest
   std::unordered_map<std::uint64_t, std::uint64_t> by_inode_;
   std::map<std::pair<std::uint32_t, int>, std::uint16_t> listener_ports_;
   std::unordered_map<std::uint32_t, std::uint64_t> namespaces_;
-  std::uint64_t next_own_flow_ = std::uint64_t{1} << 62;   // above what the programs give out
+  std::uint64_t next_own_flow_ = std::uint64_t{1} << 62;  // above what the programs give out
   std::uint64_t sockets_forgotten_ = 0;
 };
 

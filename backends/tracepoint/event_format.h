@@ -1,4 +1,5 @@
-// Parser of tracefs format files (events/CATEGORY/NAME/format), which say where the fields of a tracepoint's record lie.
+// Parser of tracefs format files (events/CATEGORY/NAME/format), which say where the fields of a tracepoint's record
+// lie.
 #pragma once
 
 #include <cstdint>

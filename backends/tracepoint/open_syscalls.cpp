@@ -49,7 +49,7 @@ Result<EventFormat> read_format(const std::string& event) {
 struct LayoutField {
   const char* event;
   const char* field;
-  __u32 wire_layout::*offset;
+  __u32 wire_layout::* offset;
 };
 
 constexpr LayoutField layout_fields[] = {
@@ -92,8 +92,8 @@ struct EventProgram {
 };
 
 constexpr EventProgram event_programs[] = {
-    {"floor_state", "sock", "inet_sock_set_state"}, {"floor_destroy", "tcp", "tcp_destroy_sock"},
-    {"floor_fork", "sched", "sched_process_fork"},  {"floor_exec", "sched", "sched_process_exec"},
+    {"floor_state", "sock", "inet_sock_set_state"},        {"floor_destroy", "tcp", "tcp_destroy_sock"},
+    {"floor_fork", "sched", "sched_process_fork"},         {"floor_exec", "sched", "sched_process_exec"},
     {"floor_process_exit", "sched", "sched_process_exit"},
 };
 
@@ -182,8 +182,9 @@ Result<OpenedBackend> open_syscalls(const TracepointOptions& options) {
     const std::string name = std::string(each.category) + "/" + each.event;
     bool known = true;
     for (const std::string& event : absent) known = known && event != name;
-    AttachOutcome outcome = known ? loaded.attach_tracepoint(each.program, each.category, each.event)
-                                  : AttachOutcome{name, false, "this kernel's record has other fields, or no such event"};
+    AttachOutcome outcome = known
+                                ? loaded.attach_tracepoint(each.program, each.category, each.event)
+                                : AttachOutcome{name, false, "this kernel's record has other fields, or no such event"};
     if (outcome.attached && std::string_view(each.program) == "floor_destroy") destroy_seen = true;
     opened.outcomes.push_back(std::move(outcome));
   }
@@ -198,8 +199,8 @@ Result<OpenedBackend> open_syscalls(const TracepointOptions& options) {
     for (const AttachOutcome& outcome : {exit, enter})
       if (!outcome.attached && is_required(name))
         return fail(Errc::not_supported, outcome.what + ": " + outcome.reason);
-    opened.outcomes.push_back({"syscalls:" + name, enter.attached && exit.attached,
-                               enter.attached ? exit.reason : enter.reason});
+    opened.outcomes.push_back(
+        {"syscalls:" + name, enter.attached && exit.attached, enter.attached ? exit.reason : enter.reason});
   }
 
   // Attach first, look second: what is opened in between is seen by the programs, and their entries stay.

@@ -52,7 +52,7 @@ Result<std::uint16_t> loopback_exchange() {
 
 PidNamespace foreign_pid_namespace() {
   constexpr ino_t initial = 0xEFFFFFFC;  // PROC_PID_INIT_INO
-  struct stat facts {};
+  struct stat facts{};
   if (::stat("/proc/self/ns/pid", &facts) != 0 || facts.st_ino == initial) return {};
   return {facts.st_dev, facts.st_ino};
 }

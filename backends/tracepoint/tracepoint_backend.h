@@ -23,7 +23,8 @@ class TracepointBackend final : public Backend, private WireHandler, private Eve
 
   [[nodiscard]] BpfObject& object() { return *object_; }
   void follow_descriptors(std::unique_ptr<DescriptorMap> map, std::unique_ptr<DescriptorTracker> tracker);
-  // After attaching: an own loopback exchange must come back out. What else comes meanwhile is kept for the first drain.
+  // After attaching: an own loopback exchange must come back out. What else comes meanwhile is kept for the first
+  // drain.
   [[nodiscard]] Result<void> run_self_test();
   [[nodiscard]] bool self_data_seen() const { return self_data_seen_; }
 

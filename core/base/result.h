@@ -37,8 +37,8 @@ using Result = std::expected<T, Error>;
     case 1:   // EPERM
     case 13:  // EACCES
       return Errc::not_permitted;
-    case 2:   // ENOENT
-    case 3:   // ESRCH
+    case 2:  // ENOENT
+    case 3:  // ESRCH
       return Errc::not_found;
     case 38:  // ENOSYS
     case 95:  // EOPNOTSUPP
@@ -56,8 +56,8 @@ using Result = std::expected<T, Error>;
 
 // "context: strerror(os_error)", with the code that os_error stands for.
 [[nodiscard]] inline Error os_failure(int os_error, std::string_view context) {
-  return Error{errc_of(os_error), os_error,
-               std::string(context) + ": " + std::generic_category().message(os_error), {}};
+  return Error{
+      errc_of(os_error), os_error, std::string(context) + ": " + std::generic_category().message(os_error), {}};
 }
 
 [[nodiscard]] inline std::unexpected<Error> fail(Errc code, std::string context, std::string suggestion = {}) {

@@ -27,7 +27,7 @@ struct ConnectionSummary {
   StreamLedger client_to_server, server_to_client;
   std::optional<WallTime> opened_at, closed_at;  // opened_at absent: before the tracer
   std::optional<double> duration_ms;
-  std::uint64_t transactions = 0;         // records of its own kind that were printed for it
+  std::uint64_t transactions = 0;  // records of its own kind that were printed for it
 };
 
 }  // namespace tracer

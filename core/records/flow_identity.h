@@ -26,9 +26,12 @@ struct Party {
 enum class ObservedAt : std::uint8_t { client, server, wire };
 [[nodiscard]] constexpr std::string_view to_string(ObservedAt where) {
   switch (where) {
-    case ObservedAt::client: return "client";
-    case ObservedAt::server: return "server";
-    case ObservedAt::wire: return "wire";
+    case ObservedAt::client:
+      return "client";
+    case ObservedAt::server:
+      return "server";
+    case ObservedAt::wire:
+      return "wire";
   }
   return "";
 }

@@ -26,14 +26,14 @@ struct HttpHeader {
 
 // What both kinds of message have. A request fills method and url, a response status_code and status_text.
 struct HttpMessage {
-  bool present = false;             // the start line was seen
-  std::string text;                 // arena
-  TextSlice method, url;            // request-target as sent
+  bool present = false;   // the start line was seen
+  std::string text;       // arena
+  TextSlice method, url;  // request-target as sent
   TextSlice status_text;
-  TextSlice version;                // "HTTP/1.1"
-  std::uint16_t status_code = 0;    // valid where present and a response
-  std::vector<HttpHeader> headers;  // in order, case kept, repeated ones too; trailers are not among them
-  std::uint64_t header_bytes = 0;   // start line and header section with the empty line
+  TextSlice version;                        // "HTTP/1.1"
+  std::uint16_t status_code = 0;            // valid where present and a response
+  std::vector<HttpHeader> headers;          // in order, case kept, repeated ones too; trailers are not among them
+  std::uint64_t header_bytes = 0;           // start line and header section with the empty line
   std::optional<std::uint64_t> body_bytes;  // after transfer coding, before content coding; absent: not known
   // Where it lay in the stream of its sender, and when its first and last byte were seen.
   std::uint64_t first_offset = 0, end_offset = 0;

@@ -1,8 +1,8 @@
 // What the user gets: one typed struct per event type, with what all of them have in common.
 #pragma once
 
-#include <string_view>
 #include <optional>
+#include <string_view>
 #include <variant>
 #include <vector>
 

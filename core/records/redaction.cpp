@@ -394,8 +394,8 @@ HeaderClass classify_header(std::string_view name) {
   // Access-Control-Allow-Credentials and its kin are switches.
   if (key.starts_with("accesscontrol")) return HeaderClass::plain;
   // Browsers and Kubernetes put bearer tokens into the WebSocket protocol.
-  static constexpr std::string_view secrets[] = {"auth", "authenticationinfo", "dpop", "proxyauthenticationinfo",
-                                                 "secwebsocketprotocol", "xauth"};
+  static constexpr std::string_view secrets[] = {
+      "auth", "authenticationinfo", "dpop", "proxyauthenticationinfo", "secwebsocketprotocol", "xauth"};
   if (key.find("csrf") != std::string_view::npos || key.find("xsrf") != std::string_view::npos)
     return HeaderClass::secret;
   if (reduced.strength() == Strength::always || std::ranges::find(secrets, key) != std::end(secrets))

@@ -43,22 +43,22 @@ struct AttachedProgram {
 struct TraceStart {
   std::string schema_version, version, host, boot_id, kernel;
   Plan plan;
-  std::vector<std::string> scope;        // which namespaces are covered
+  std::vector<std::string> scope;  // which namespaces are covered
   std::vector<AttachedProgram> attached;
-  std::vector<std::string> blind;        // what this run cannot see
+  std::vector<std::string> blind;  // what this run cannot see
   bool self_test_seen = false;
-  double attached_after_ms = 0;          // from process start
+  double attached_after_ms = 0;  // from process start
 };
 
 struct LossCount {
-  std::string_view cause;                // a GapCause name, "sink_slow", "flow_limit", ...; static storage
+  std::string_view cause;  // a GapCause name, "sink_slow", "flow_limit", ...; static storage
   std::uint64_t events = 0;
   std::uint64_t bytes = 0;
 };
 
 struct Loss {
-  LossCount count;                       // since the last record of this cause
-  std::string_view where;                // static storage: "kernel", "tracker", "sink"
+  LossCount count;         // since the last record of this cause
+  std::string_view where;  // static storage: "kernel", "tracker", "sink"
 };
 
 struct BackendSwitch {
@@ -70,17 +70,17 @@ struct BackendSwitch {
 };
 
 struct TraceEnd {
-  std::string reason;                    // "signal SIGINT", "duration", "count", "output closed", ...
+  std::string reason;  // "signal SIGINT", "duration", "count", "output closed", ...
   double duration_ms = 0;
   std::uint64_t events_produced = 0, events_delivered = 0;  // by the backends; produced = delivered + lost
   std::uint64_t records_decoded = 0, records_filtered = 0, records_written = 0;
-  std::uint64_t self = 0;                // the tracer's own events, left out
-  std::vector<LossCount> lost;           // every cause that is not zero
-  std::uint64_t unjoined = 0;            // both ends may have been seen but could not be proven one connection
-  std::uint64_t unwitnessed = 0;         // connections without the kernel's own byte count
-  std::uint64_t ledger_mismatch = 0;     // connections whose ledger and witness disagree
+  std::uint64_t self = 0;                    // the tracer's own events, left out
+  std::vector<LossCount> lost;               // every cause that is not zero
+  std::uint64_t unjoined = 0;                // both ends may have been seen but could not be proven one connection
+  std::uint64_t unwitnessed = 0;             // connections without the kernel's own byte count
+  std::uint64_t ledger_mismatch = 0;         // connections whose ledger and witness disagree
   std::optional<std::uint64_t> missed_runs;  // absent: this kernel does not measure them
-  std::vector<LossCount> blind;          // flows seen but not understood, by protocol
+  std::vector<LossCount> blind;              // flows seen but not understood, by protocol
 };
 
 }  // namespace tracer

@@ -156,10 +156,10 @@ TEST(Decode, OwnerComesWithWhatTheKernelSaidOfIt) {
 TEST(Decode, EveryTruncationIsMalformedNotACrash) {
   wire_data data{header_of(WIRE_DATA), 0, 4};
   data.header.kept = 4;
-  for (const auto& whole : {bytes_of(data, "abcd"), bytes_of(record_of<wire_process>(header_of(WIRE_EXEC))),
-                            bytes_of(record_of<wire_open>(header_of(WIRE_OPEN))),
-                            bytes_of(record_of<wire_end>(header_of(WIRE_CLOSE))),
-                            bytes_of(record_of<wire_fd>(header_of(WIRE_FD)))})
+  for (const auto& whole :
+       {bytes_of(data, "abcd"), bytes_of(record_of<wire_process>(header_of(WIRE_EXEC))),
+        bytes_of(record_of<wire_open>(header_of(WIRE_OPEN))), bytes_of(record_of<wire_end>(header_of(WIRE_CLOSE))),
+        bytes_of(record_of<wire_fd>(header_of(WIRE_FD)))})
     for (std::size_t size = 0; size < whole.size(); ++size)
       EXPECT_TRUE(std::holds_alternative<Malformed>(decode(Bytes(whole).first(size)))) << size;
 }

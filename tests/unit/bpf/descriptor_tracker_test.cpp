@@ -251,7 +251,8 @@ TEST_F(DescriptorTrackerTest, ExistingConnectionsAreAdoptedWithTheirRole) {
       {2, 4, {11, server_end, client_end, TcpState::established, 4242, 0}},  // inherited: the same socket
       {9, 7, {12, client_end, server_end, TcpState::established, 4242, 0}},
   };
-  map.entries[{9, 7}] = {.flow = 5, .unresolved = {}, .kind = WIRE_FD_KIND_TCP, .close_on_exec = 0};  // the programs know better
+  map.entries[{9, 7}] = {
+      .flow = 5, .unresolved = {}, .kind = WIRE_FD_KIND_TCP, .close_on_exec = 0};  // the programs know better
   tracker.adopt_existing({1}, out);
   const auto opened = out.all<FlowOpened>();
   ASSERT_EQ(opened.size(), 2u);

@@ -52,7 +52,8 @@ TEST(EventFormat, WhatIsNoFormatFileIsRefused) {
 }
 
 TEST(EventFormat, DamagedLinesArePassedOver) {
-  const auto format = parse_event_format("format:\nfield:int a;\toffset:x;\tsize:4;\nfield:;offset:1;size:1;\nfield:int b;\toffset:4;\tsize:4;\n");
+  const auto format = parse_event_format(
+      "format:\nfield:int a;\toffset:x;\tsize:4;\nfield:;offset:1;size:1;\nfield:int b;\toffset:4;\tsize:4;\n");
   ASSERT_TRUE(format.has_value());
   ASSERT_EQ(format->fields.size(), 1u);
   EXPECT_EQ(format->fields[0].name, "b");
