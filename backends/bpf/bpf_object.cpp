@@ -132,11 +132,6 @@ int BpfObject::map_fd(std::string_view name) const {
   return map != nullptr ? bpf_map__fd(map) : -1;
 }
 
-int BpfObject::program_fd(std::string_view name) const {
-  const bpf_program* program = bpf_object__find_program_by_name(object_, std::string(name).c_str());
-  return program != nullptr ? bpf_program__fd(program) : -1;
-}
-
 void BpfObject::attach_all(std::vector<AttachOutcome>& outcomes) {
   bpf_program* each = nullptr;
   bpf_object__for_each_program(each, object_) {

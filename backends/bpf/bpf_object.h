@@ -41,9 +41,8 @@ class BpfObject {
   BpfObject(const BpfObject&) = delete;
   BpfObject& operator=(const BpfObject&) = delete;
 
-  // -1: no such map or program, or it is not loaded.
+  // -1: no such map.
   [[nodiscard]] int map_fd(std::string_view name) const;
-  [[nodiscard]] int program_fd(std::string_view name) const;
 
   // Attaches every loaded program to the place that its section names; adds one outcome for each.
   void attach_all(std::vector<AttachOutcome>& outcomes);

@@ -15,13 +15,6 @@ std::optional<T> read_as(Bytes record) {
   return value;
 }
 
-Endpoint endpoint(const std::uint8_t (&address)[16], std::uint16_t network_port) {
-  Endpoint out;
-  std::copy(std::begin(address), std::end(address), out.address.begin());
-  out.port = static_cast<std::uint16_t>((network_port >> 8) | (network_port << 8));
-  return out;
-}
-
 GapCause cause_of(std::uint8_t rest) {
   switch (rest) {
     case WIRE_REST_VERDICT:
@@ -83,8 +76,8 @@ Decoded decode_open(Bytes record) {
   if (open->header.kind == WIRE_STATE) return SocketStateNote{*open};
   FlowOpened out;
   out.flow = {open->header.flow};
-  if ((open->flags & WIRE_FLAG_LOCAL) != 0) out.local = endpoint(open->local_address, open->local_port);
-  if ((open->flags & WIRE_FLAG_REMOTE) != 0) out.remote = endpoint(open->remote_address, open->remote_port);
+  if ((open->flags & WIRE_FLAG_LOCAL) != 0) out.local = wire_endpoint(open->local_address, open->local_port);
+  if ((open->flags & WIRE_FLAG_REMOTE) != 0) out.remote = wire_endpoint(open->remote_address, open->remote_port);
   out.role = role_of(open->role);
   out.network_namespace = open->network_namespace;
   out.preexisting = (open->flags & WIRE_FLAG_PREEXISTING) != 0;
@@ -156,6 +149,13 @@ Decoded decode_process(Bytes record) {
 }
 
 }  // namespace
+
+Endpoint wire_endpoint(const std::uint8_t (&address)[16], std::uint16_t network_port) {
+  Endpoint out;
+  std::copy(std::begin(address), std::end(address), out.address.begin());
+  out.port = static_cast<std::uint16_t>((network_port >> 8) | (network_port << 8));
+  return out;
+}
 
 Decoded decode(Bytes record) {
   const auto header = read_as<wire_header>(record);

@@ -35,6 +35,9 @@ struct DecodedEvent {
 
 using Decoded = std::variant<DecodedEvent, Heartbeat, DescriptorNote, SocketStateNote, Malformed>;
 
+// An address and a port in network order, as wire records carry them.
+[[nodiscard]] Endpoint wire_endpoint(const std::uint8_t (&address)[16], std::uint16_t network_port);
+
 // The event borrows from `record`.
 [[nodiscard]] Decoded decode(Bytes record);
 

@@ -98,7 +98,6 @@ struct sock_common {
 struct sock {
   struct sock_common __sk_common;
   u16 sk_protocol;
-  u16 sk_type;
 } RELOCATE;
 
 struct socket {
@@ -109,8 +108,6 @@ struct tcp_sock {
   u32 write_seq;
   u32 copied_seq;
   u32 rcv_nxt;
-  u32 snd_una;
-  u64 bytes_acked;
   u64 bytes_received;
 } RELOCATE;
 

@@ -4,15 +4,10 @@
 #include <iterator>
 #include <set>
 
+#include "backends/bpf/decode.h"
+
 namespace tracer {
 namespace {
-
-Endpoint endpoint(const std::uint8_t (&address)[16], std::uint16_t network_port) {
-  Endpoint out;
-  std::copy(std::begin(address), std::end(address), out.address.begin());
-  out.port = static_cast<std::uint16_t>((network_port >> 8) | (network_port << 8));
-  return out;
-}
 
 constexpr wire_fd_value not_tcp{.flow = 0, .unresolved = {}, .kind = WIRE_FD_KIND_OTHER, .close_on_exec = 0};
 
@@ -101,7 +96,7 @@ void DescriptorTracker::bind(std::uint64_t flow, std::uint64_t socket) {
 void DescriptorTracker::on_connect(const wire_fd& note, EventHandler& out) {
   Flow flow;
   flow.socket = note.socket;
-  if ((note.flags & WIRE_FLAG_REMOTE) != 0) flow.remote = endpoint(note.remote_address, note.remote_port);
+  if ((note.flags & WIRE_FLAG_REMOTE) != 0) flow.remote = wire_endpoint(note.remote_address, note.remote_port);
   const auto seen = sockets_.find(note.socket);
   if (seen != sockets_.end()) {
     flow.local = seen->second.local;
@@ -153,7 +148,7 @@ std::uint64_t DescriptorTracker::claim_at(std::uint32_t tgid, int listener) {
 void DescriptorTracker::on_accept(const wire_fd& note, EventHandler& out) {
   Flow flow;
   if ((note.flags & WIRE_FLAG_REMOTE) != 0) {
-    flow.remote = endpoint(note.remote_address, note.remote_port);
+    flow.remote = wire_endpoint(note.remote_address, note.remote_port);
     flow.socket = claim(*flow.remote);
   } else if ((flow.socket = claim_at(note.header.tgid, note.other_fd)) == 0) {
     const FdAnswer answer = ownership_.descriptor(note.header.tgid, note.fd);
@@ -220,7 +215,8 @@ void DescriptorTracker::remember(std::uint64_t socket, const Socket& facts) {
 void DescriptorTracker::on_state(const wire_open& note, EventHandler& out) {
   const std::uint64_t socket = note.header.flow;
   const EventTime at{note.header.at_ns};
-  const Tuple tuple{endpoint(note.local_address, note.local_port), endpoint(note.remote_address, note.remote_port)};
+  const Tuple tuple{wire_endpoint(note.local_address, note.local_port),
+                    wire_endpoint(note.remote_address, note.remote_port)};
   if (note.new_state == raw(TcpState::established)) {
     if (note.old_state == raw(TcpState::syn_recv)) {
       remember(socket, {tuple.first, tuple.second, 0});

@@ -72,8 +72,11 @@ constexpr LayoutField layout_fields[] = {
 // A field that is not there leaves its program unattached; `absent` names the events.
 wire_layout find_layout(std::vector<std::string>& absent) {
   wire_layout layout{};
+  std::string_view read;
+  Result<EventFormat> format;
   for (const LayoutField& wanted : layout_fields) {
-    const auto format = read_format(wanted.event);
+    if (read != wanted.event) format = read_format(wanted.event);  // fields of one event stand together
+    read = wanted.event;
     const EventField* field = format ? format->find(wanted.field) : nullptr;
     if (field == nullptr) {
       absent.emplace_back(wanted.event);
