@@ -73,7 +73,7 @@ def label(truth):
     return f"{truth['method']} {truth['url']} (client port {truth['client']['port']})"
 
 
-def wrong_fields(truth, record):
+def wrong_fields(truth, record, tolerance_ns):
     """What the record says otherwise than the truth, field by field."""
     complaints = []
     missing = set(record.get("missing", []))
@@ -104,7 +104,7 @@ def wrong_fields(truth, record):
         complaints.append("incomplete without a reason")
     for side in ("client", "server"):
         complaints += wrong_party(side, truth[side], record.get(side, {}), missing)
-    return complaints + wrong_times(truth, record)
+    return complaints + wrong_times(truth, record, tolerance_ns)
 
 
 def wrong_party(side, truth, found, missing):
@@ -122,7 +122,7 @@ def wrong_party(side, truth, found, missing):
     return complaints
 
 
-def wrong_times(truth, record):
+def wrong_times(truth, record, tolerance_ns):
     complaints = []
     compared = ["request_time"]
     if truth["complete"]:
@@ -131,12 +131,25 @@ def wrong_times(truth, record):
         found = nanoseconds(record.get(name))
         if found is None:
             complaints.append(f"{name} is absent")
-        elif abs(found - truth[f"{name}_ns"]) > TIME_TOLERANCE_NS:
+        elif abs(found - truth[f"{name}_ns"]) > tolerance_ns:
             complaints.append(f"{name} is {(found - truth[f'{name}_ns']) / 1e6:+.1f} ms off")
     return complaints
 
 
-def compare(truths, records):
+def key_of(truth):
+    return ports(truth), raw(truth, "method"), raw(truth, "url")
+
+
+def take(unused, wanted, key):
+    """The records of one transaction, all but the first too many. A port may be given out again within a scenario: then
+    several transactions have the same key, and each is due one record, in the order of time."""
+    wanted[key] -= 1
+    if wanted[key] == 0:
+        return unused.pop(key, [])
+    return [unused[key].pop(0)] if unused.get(key) else []
+
+
+def compare(truths, records, tolerance_ns=TIME_TOLERANCE_NS):
     """Complaints about one scenario; none: every transaction was reported exactly once and right."""
     complaints = []
     found = belonging(truths, records)
@@ -144,10 +157,11 @@ def compare(truths, records):
     for index, record in enumerate(found):
         key = (ports(record), raw(record.get("request", {}), "method"), raw(record.get("request", {}), "url"))
         unused.setdefault(key, []).append((index, record))
+    wanted = collections.Counter(map(key_of, truths))
     order = collections.defaultdict(list)       # connection → positions in the output
     connection_ids = collections.defaultdict(set)
     for truth, connection in zip(truths, connection_keys(truths)):
-        candidates = unused.pop((ports(truth), raw(truth, "method"), raw(truth, "url")), [])
+        candidates = take(unused, wanted, key_of(truth))
         if not truth["observable"]:
             if candidates:
                 complaints.append(f"reported though made before the tracer: {label(truth)}")
@@ -161,7 +175,7 @@ def compare(truths, records):
         index, record = candidates[0]
         if truth["optional"] and not record.get("complete"):
             continue
-        complaints += [f"{complaint}: {label(truth)}" for complaint in wrong_fields(truth, record)]
+        complaints += [f"{complaint}: {label(truth)}" for complaint in wrong_fields(truth, record, tolerance_ns)]
         order[connection].append((truth["sequence"], index))
         connection_ids[connection].add(record.get("connection_id"))
     for records_left in unused.values():
@@ -170,6 +184,31 @@ def compare(truths, records):
             complaints.append(f"never made: {request.get('method')} {request.get('url')} on ports {ports(record)}, "
                               f"complete {record.get('complete')}")
     return complaints + wrong_connections(order, connection_ids)
+
+
+def compare_blind(truths, records, tolerance_ns=TIME_TOLERANCE_NS):
+    """For a tracer that is declared blind for this traffic: how many transactions it told, and complaints.
+
+    It may say nothing, or that it does not know (`complete` false). What it calls complete must be right, and nothing
+    may be there that was not made.
+    """
+    complaints = []
+    told = collections.Counter()
+    made = {(ports(truth), raw(truth, "method"), raw(truth, "url")): truth for truth in truths}
+    for record in belonging(truths, records):
+        request = record.get("request", {})
+        key = (ports(record), raw(request, "method"), raw(request, "url"))
+        if key not in made:
+            complaints.append(f"never made: {request.get('method')} {request.get('url')} on ports {ports(record)}, "
+                              f"complete {record.get('complete')}")
+            continue
+        told[key] += 1
+        if told[key] == 2:
+            complaints.append(f"reported more than once: {label(made[key])}")
+        if record.get("complete"):
+            complaints += [f"{complaint}: {label(made[key])}"
+                           for complaint in wrong_fields(made[key], record, tolerance_ns)]
+    return len(told), complaints
 
 
 def wrong_connections(order, connection_ids):
@@ -187,8 +226,8 @@ def wrong_connections(order, connection_ids):
     return complaints
 
 
-def wrong_stream(records, backend=None, mechanism=None):
-    """Complaints about the trace as a whole."""
+def wrong_stream(records, backend=None, mechanism=None, ends_unseen=0):
+    """Complaints about the trace as a whole. `ends_unseen`: sockets of which it may know that it missed bytes."""
     if not records:
         return ["nothing was written"]
     complaints = []
@@ -200,7 +239,7 @@ def wrong_stream(records, backend=None, mechanism=None):
     end = records[-1]
     if end.get("lost"):
         complaints.append(f"lost: {end['lost']}")
-    if end.get("ledger_mismatch"):
+    if (end.get("ledger_mismatch") or 0) > ends_unseen:
         complaints.append(f"ledger_mismatch: {end['ledger_mismatch']}")
     planned = look_up(records[0], "plan.http") or {}
     for name, wanted in (("backend", backend), ("mechanism", mechanism)):

@@ -18,18 +18,22 @@ namespace tracer::workload {
 namespace {
 
 constexpr std::string_view usage =
-    "usage: workload list\n"
+    "usage: workload list [--json]\n"
     "       workload NAME...|--all [--truth FILE] [--netns] [--address ADDRESS] [--port PORT]\n"
     "                [--hold-ready FILE --hold-go FILE] [--hold-seconds N]\n"
     "Makes the transactions of each scenario between processes of its own and logs them to FILE (else standard\n"
     "output), one JSON object a line. --netns: in a network namespace of its own. The hold files are for the "
     "scenarios\n"
-    "that pause: they create the first and wait for the second.\n";
+    "that pause: they create the first and wait for the second. Exit code 77: this machine can make none of the "
+    "chosen\n"
+    "scenarios, for the reasons given.\n";
+
+constexpr int exit_skipped = 77;
 
 std::vector<Scenario> all_scenarios() {
   std::vector<Scenario> all;
-  for (const auto theme :
-       {http_scenarios(), edge_scenarios(), syscall_scenarios(), zero_copy_scenarios(), process_scenarios()}) {
+  for (const auto theme : {http_scenarios(), edge_scenarios(), syscall_scenarios(), zero_copy_scenarios(),
+                           io_uring_scenarios(), process_scenarios()}) {
     all.insert(all.end(), theme.begin(), theme.end());
   }
   return all;
@@ -108,14 +112,51 @@ int run_scenarios(const CommandLine& line) {
     bring_loopback_up();
   }
   auto& registry = *ServerRegistry::create();
-  int failed = 0;
+  std::size_t failed = 0, skipped = 0;
   for (const auto& scenario : chosen) {
+    if (const auto reason = scenario.unavailable != nullptr ? scenario.unavailable() : ""; !reason.empty()) {
+      std::fprintf(stderr, "skipped %.*s (%s)\n", static_cast<int>(scenario.name.size()), scenario.name.data(),
+                   reason.c_str());
+      ++skipped;
+      continue;
+    }
     Run run(line.options, std::string(scenario.name), registry);
     const bool made = scenario.run(run);
     std::fprintf(stderr, "%s %s\n", made ? "made" : "FAILED", run.name().c_str());
     failed += made ? 0 : 1;
   }
-  return failed == 0 ? 0 : 1;
+  if (failed != 0) return 1;
+  return skipped == chosen.size() ? exit_skipped : 0;
+}
+
+const char* as_json_value(Needs needs) {
+  switch (needs) {
+    case Needs::nothing:
+      return "null";
+    case Needs::kernel_sockets:
+      return "\"kernel-sockets\"";
+    case Needs::socket_layer:
+      return "\"socket-layer\"";
+    case Needs::socket_layer_at_one_end:
+      return "\"socket-layer-at-one-end\"";
+  }
+  std::abort();
+}
+
+// The names and summaries need no escaping.
+int list(std::span<char*> words) {
+  const bool as_json = words.size() == 1 && std::string_view(words[0]) == "--json";
+  if (!words.empty() && !as_json) refuse(words[0]);
+  for (const auto& scenario : all_scenarios()) {
+    const std::string name(scenario.name), summary(scenario.summary);
+    if (as_json) {
+      std::printf("{\"name\":\"%s\",\"summary\":\"%s\",\"needs\":%s}\n", name.c_str(), summary.c_str(),
+                  as_json_value(scenario.needs));
+    } else {
+      std::printf("%-28s %s\n", name.c_str(), summary.c_str());
+    }
+  }
+  return 0;
 }
 
 int main_of(std::span<char*> words) {
@@ -123,11 +164,7 @@ int main_of(std::span<char*> words) {
   const std::string_view first = words.empty() ? std::string_view{} : words[0];
   if (first == "--serve-stdin") return serve_stdin();
   if (first == "list") {
-    for (const auto& scenario : all_scenarios()) {
-      std::printf("%-28.*s %.*s\n", static_cast<int>(scenario.name.size()), scenario.name.data(),
-                  static_cast<int>(scenario.summary.size()), scenario.summary.data());
-    }
-    return 0;
+    return list(words.subspan(1));
   }
   const auto line = parse(words);
   if (!line.all && line.names.empty()) {

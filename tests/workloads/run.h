@@ -95,16 +95,28 @@ void serve_one(int listener, std::span<const Exchange> exchanges, const Io& io =
 // False: it was killed or failed.
 [[nodiscard]] bool wait_for(pid_t pid);
 
+// What a tracer must observe to see the bytes of a scenario; one that does not is declared blind for it.
+enum class Needs {
+  nothing,         // beyond what every tracer has: system calls or anything below them
+  kernel_sockets,  // which socket a descriptor is: no system call made it
+  socket_layer,    // no system call moves these bytes
+  socket_layer_at_one_end,
+};
+
 struct Scenario {
   std::string_view name;
   std::string_view summary;
   bool (*run)(Run& run);
+  Needs needs = Needs::nothing;
+  // Why this machine cannot make it; empty: it can.
+  std::string (*unavailable)() = nullptr;
 };
 // One table per theme; main.cpp joins them.
 [[nodiscard]] std::span<const Scenario> http_scenarios();
 [[nodiscard]] std::span<const Scenario> edge_scenarios();
 [[nodiscard]] std::span<const Scenario> syscall_scenarios();
 [[nodiscard]] std::span<const Scenario> zero_copy_scenarios();
+[[nodiscard]] std::span<const Scenario> io_uring_scenarios();
 [[nodiscard]] std::span<const Scenario> process_scenarios();
 
 // What fork-inherit-exec turns its child into: serves standard input and output like a program under inetd.

@@ -10,7 +10,9 @@
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <thread>
+#include <vector>
 
 #include "tests/workloads/run.h"
 
@@ -149,6 +151,31 @@ bool many_threads(Run& run) {
   });
 }
 
+// More calls wait at a time than a kernel's return probes remember by default (twice the processors, at least 10).
+bool blocked_readers(Run& run) {
+  constexpr std::size_t connections = 40, rounds = 3;
+  const auto exchanges = gets(run.name(), rounds);
+  const auto server = run.serve([&](int listener) {
+    std::vector<std::thread> readers;
+    for (std::size_t i = 0; i < connections; ++i) {
+      readers.emplace_back([&, fd = accept_one(listener)] {
+        ::prctl(PR_SET_NAME, "wl-reader");
+        answer(fd.get(), exchanges);
+        receive_end(fd.get(), read_some);
+      });
+    }
+    for (auto& reader : readers) reader.join();
+  });
+  return run.client([&] {
+    std::vector<std::unique_ptr<Client>> clients;
+    for (std::size_t i = 0; i < connections; ++i) clients.push_back(std::make_unique<Client>(run, server));
+    for (const auto& each : exchanges) {
+      std::this_thread::sleep_for(20ms);  // all readers wait again, on any machine that is not too busy
+      for (const auto& client : clients) client->make(each);
+    }
+  });
+}
+
 bool preopened(Run& run) {
   const auto exchanges = gets(run.name(), 6);
   const auto server = run.serve([&](int listener) { serve_one(listener, exchanges); });
@@ -228,6 +255,7 @@ constexpr Scenario scenarios[] = {
     {"fork-inherit-exec", "the same, and the child is another program", fork_inherit_exec},
     {"two-threads-one-socket", "one thread sends 20 requests, another receives", two_threads_one_socket},
     {"many-threads", "8 threads x 20 connections x 5 requests", many_threads},
+    {"blocked-readers", "40 threads wait in recv, each for 3 requests on its connection", blocked_readers},
     {"preopened", "a connection with requests before and after the go signal", preopened},
     {"scm-rights", "the accepting process hands the socket to another", scm_rights},
 };

@@ -89,11 +89,17 @@ UniqueFd listen_on(Address where) {
   return fd;
 }
 
-UniqueFd connect_to(const Address& where) {
+UniqueFd connect_by(const Connect& connect, const Address& where) {
   auto address = to_socket_address(where);
   auto fd = open_socket(address);
-  require(::connect(fd.get(), address.get(), address.size) == 0, "connect");
+  connect(fd.get(), address.get(), address.size);
   return fd;
+}
+
+UniqueFd connect_to(const Address& where) {
+  return connect_by(
+      [](int fd, const sockaddr* address, socklen_t size) { require(::connect(fd, address, size) == 0, "connect"); },
+      where);
 }
 
 UniqueFd connect_from(std::uint16_t local_port, const Address& where) {

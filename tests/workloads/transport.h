@@ -1,6 +1,8 @@
 // Sockets, and every way that a program can move bytes through one.
 #pragma once
 
+#include <sys/socket.h>
+
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -26,6 +28,9 @@ struct Address {
 [[nodiscard]] UniqueFd connect_to(const Address& where);
 // From a local port, which may have been used a moment ago; 0: one that nobody else uses.
 [[nodiscard]] UniqueFd connect_from(std::uint16_t local_port, const Address& where);
+// In another way than connect(2): `connect` gets a socket and where to, and gives up by itself.
+using Connect = std::function<void(int fd, const sockaddr* where, socklen_t size)>;
+[[nodiscard]] UniqueFd connect_by(const Connect& connect, const Address& where);
 // connect(2) on a non-blocking socket, which must not finish at once.
 void begin_connect(int fd, const Address& where);
 [[nodiscard]] UniqueFd accept_one(int listener);
