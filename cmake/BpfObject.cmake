@@ -1,15 +1,24 @@
 # tracer_bpf_object(name source [DEFINES ...]): compiles one BPF C file and embeds it as an object library `name`, which
-# defines `extern const unsigned char name_start[], name_end[]`.
+# defines `extern const unsigned char name_start[], name_end[]`. Its property BPF_OBJECT is the compiled file.
+# tracer_embed_bpf(name object symbol): the same for an object file that is there already.
 #
 # clang 14 and -mcpu=v2 on purpose: 32-bit lengths as newer code generation makes them are refused by old verifiers.
 find_program(BPF_CLANG NAMES clang-14 clang REQUIRED)
 find_program(BPF_STRIP NAMES llvm-strip-14 llvm-strip REQUIRED)
 
+function(tracer_embed_bpf name object symbol)
+  set(assembly ${CMAKE_CURRENT_BINARY_DIR}/${name}.S)
+  file(CONFIGURE OUTPUT ${assembly} CONTENT
+".section .rodata\n.balign 8\n.global @symbol@_start\n.global @symbol@_end\n@symbol@_start:\n.incbin \"@object@\"\n@symbol@_end:\n.byte 0\n.section .note.GNU-stack,\"\",%progbits\n" @ONLY)
+  set_source_files_properties(${assembly} PROPERTIES OBJECT_DEPENDS ${object})
+  add_library(${name} OBJECT ${assembly})
+  set_target_properties(${name} PROPERTIES BPF_OBJECT ${object})
+endfunction()
+
 function(tracer_bpf_object name source)
   cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "DEFINES")
   list(TRANSFORM arg_DEFINES PREPEND -D)
   set(object ${CMAKE_CURRENT_BINARY_DIR}/${name}.bpf.o)
-  set(assembly ${CMAKE_CURRENT_BINARY_DIR}/${name}.S)
   cmake_path(ABSOLUTE_PATH source)
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
     set(arch arm64)
@@ -23,8 +32,5 @@ function(tracer_bpf_object name source)
             -MMD -MF ${object}.d -MT ${object} -c ${source} -o ${object}
     COMMAND ${BPF_STRIP} -g ${object}
     DEPENDS ${source} DEPFILE ${object}.d VERBATIM)
-  file(CONFIGURE OUTPUT ${assembly} CONTENT
-".section .rodata\n.balign 8\n.global @name@_start\n.global @name@_end\n@name@_start:\n.incbin \"@object@\"\n@name@_end:\n.byte 0\n.section .note.GNU-stack,\"\",%progbits\n" @ONLY)
-  set_source_files_properties(${assembly} PROPERTIES OBJECT_DEPENDS ${object})
-  add_library(${name} OBJECT ${assembly})
+  tracer_embed_bpf(${name} ${object} ${name})
 endfunction()

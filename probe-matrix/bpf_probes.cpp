@@ -3,6 +3,7 @@
 #include <linux/bpf.h>
 #include <linux/perf_event.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include <array>
@@ -132,6 +133,12 @@ Result<std::uint64_t> tracepoint_id(System& system, std::string_view event) {
     if (error.context.empty() || text.error().code == Errc::not_permitted) error = text.error();
   }
   return std::unexpected(std::move(error));
+}
+
+void allow_locked_memory(System& system) {
+  const rlimit unlimited{RLIM_INFINITY, RLIM_INFINITY};
+  constexpr std::uintptr_t this_process = 0;
+  (void)system.call(SYS_prlimit64, {this_process, RLIMIT_MEMLOCK, address_of(&unlimited)});
 }
 
 Answer probe_bpf_syscall(ProbeContext& context) {

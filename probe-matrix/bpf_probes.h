@@ -5,6 +5,10 @@
 
 namespace tracer {
 
+// Before the others: until 5.11 maps and programs count as locked memory, of which a process may have 64 KiB; what one
+// probe made is still counted when the next asks. A refusal changes nothing.
+void allow_locked_memory(System& system);
+
 [[nodiscard]] Answer probe_bpf_syscall(ProbeContext& context);
 [[nodiscard]] Answer probe_bpf_ring_buffer(ProbeContext& context);
 [[nodiscard]] Answer probe_bpf_mmapable_array(ProbeContext& context);

@@ -9,10 +9,12 @@
 namespace tracer {
 namespace {
 
-constexpr std::array fentry_needs{Capability::bpf_syscall, Capability::btf, Capability::fentry};
-constexpr std::array kprobe_needs{Capability::bpf_syscall, Capability::perf_event_open, Capability::kprobe};
+constexpr std::array fentry_needs{Capability::bpf_syscall, Capability::btf, Capability::fentry,
+                                  Capability::bpf_ring_buffer};
+constexpr std::array kprobe_needs{Capability::bpf_syscall, Capability::btf,    Capability::perf_event_open,
+                                  Capability::kprobe,      Capability::raw_tp, Capability::bpf_probe_read_kernel};
 constexpr std::array tp_btf_needs{Capability::bpf_syscall, Capability::btf, Capability::tp_btf,
-                                  Capability::bpf_probe_read_kernel, Capability::bpf_ring_buffer};
+                                  Capability::bpf_ring_buffer};
 constexpr std::array raw_tp_needs{Capability::bpf_syscall, Capability::btf, Capability::raw_tp,
                                   Capability::bpf_probe_read_kernel, Capability::bpf_ring_buffer};
 constexpr std::array syscall_tp_needs{Capability::bpf_syscall, Capability::perf_event_open, Capability::tracefs,
@@ -23,8 +25,8 @@ constexpr std::array<Capability, 0> no_needs{};
 
 // Reviewed by hand, as is the golden copy in tests/unit/plan. Order is preference.
 constexpr std::array http_rungs{
-    Rung{{BackendKind::ebpf, Mechanism::fentry, fentry_needs, {}}, reason_not_built},
-    Rung{{BackendKind::ebpf, Mechanism::kprobe, kprobe_needs, {}}, reason_not_built},
+    Rung{{BackendKind::ebpf, Mechanism::fentry, fentry_needs, {}}, {}},
+    Rung{{BackendKind::ebpf, Mechanism::kprobe, kprobe_needs, {}}, {}},
     Rung{{BackendKind::tracepoint, Mechanism::tp_btf, tp_btf_needs, {}}, {}},
     Rung{{BackendKind::tracepoint, Mechanism::raw_tp, raw_tp_needs, {}}, {}},
     Rung{{BackendKind::tracepoint, Mechanism::syscall_tp, syscall_tp_needs, {}}, {}},
@@ -60,8 +62,8 @@ constexpr std::array library_rungs{
     Rung{{BackendKind::procfs, Mechanism::poll, no_needs, {}}, reason_not_built},
 };
 constexpr std::array connection_rungs{
-    Rung{{BackendKind::ebpf, Mechanism::fentry, fentry_needs, {}}, reason_not_built},
-    Rung{{BackendKind::ebpf, Mechanism::kprobe, kprobe_needs, {}}, reason_not_built},
+    Rung{{BackendKind::ebpf, Mechanism::fentry, fentry_needs, {}}, {}},
+    Rung{{BackendKind::ebpf, Mechanism::kprobe, kprobe_needs, {}}, {}},
     Rung{{BackendKind::tracepoint, Mechanism::tp_btf, tp_btf_needs, {}}, {}},
     Rung{{BackendKind::tracepoint, Mechanism::raw_tp, raw_tp_needs, {}}, {}},
     Rung{{BackendKind::tracepoint, Mechanism::syscall_tp, syscall_tp_needs, {}}, {}},

@@ -13,18 +13,14 @@
 #include <string>
 #include <utility>
 
+#include "core/base/btf_ids.h"
 #include "core/base/bytes.h"
 #include "core/base/unique_fd.h"
 #include "probe-matrix/bpf_probes.h"
-#include "probe-matrix/btf_ids.h"
 #include "probe-matrix/probe_answers.h"
 
 namespace tracer {
 namespace {
-
-constexpr char type_information_path[] = "/sys/kernel/btf/vmlinux";
-// Distribution kernels have 5 to 15 MB.
-constexpr std::size_t type_information_bytes_max = 256 * 1024 * 1024;
 
 Result<UniqueFd> open_socket(System& system, int domain, int type, int protocol, std::string_view what) {
   const long result =
@@ -44,7 +40,7 @@ Answer probe_btf(ProbeContext& context) {
     case Errc::malformed:
       return unsupported(asked, types.error().context);
     default:
-      return not_concluded(context.system(), asked, std::string("reading ") + type_information_path, cap_bpf,
+      return not_concluded(context.system(), asked, std::string("reading ") + kernel_types_path, cap_bpf,
                            types.error());
   }
 }
@@ -167,7 +163,7 @@ const Result<HookTypes>& ProbeContext::hook_types() {
   if (hook_types_) return *hook_types_;
   std::array wanted{BtfWanted{BtfKind::type_definition, "btf_trace_sys_enter"},
                     BtfWanted{BtfKind::function, "bpf_fentry_test1"}};
-  const Result<std::string> image = system_.read_file(type_information_path, type_information_bytes_max);
+  const Result<std::string> image = system_.read_file(kernel_types_path, kernel_types_bytes_max);
   if (!image) return hook_types_.emplace(std::unexpected(image.error()));
   if (Result<void> found = find_btf_ids(as_bytes(*image), wanted); !found)
     return hook_types_.emplace(std::unexpected(std::move(found).error()));
@@ -180,6 +176,7 @@ CapabilityReport probe_all(System& system) {
   ProbeContext context(system);
   CapabilityReport report;
   report.answers.reserve(probe_rows.size());
+  allow_locked_memory(system);
   for (const Probe& probe : probe_rows) report.answers.push_back(probe.run(context));
   return report;
 }

@@ -7,13 +7,16 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <set>
+
+#include "backends/bpf/kprobe_misses.h"
+#include "backends/bpf/user_reads.h"
 
 namespace tracer {
 namespace {
 
-// Enough for the end of a log, which holds the reason; old kernels refuse buffers past 16 MiB.
-constexpr std::size_t verifier_log_bytes = 256 * 1024;
+// Tried in this order. Kernels before 6.4 keep the beginning of a log that does not fit, and the reason is its end;
+// those before 5.16 refuse a buffer of 16 MiB.
+constexpr std::array<std::size_t, 2> verifier_log_bytes{256 * 1024, 16 * 1024 * 1024 - 1};
 
 int silent(libbpf_print_level, const char*, va_list) { return 0; }
 
@@ -33,7 +36,31 @@ struct ObjectCloser {
 };
 using ObjectHandle = std::unique_ptr<bpf_object, ObjectCloser>;
 
-ObjectHandle open_image(const BpfImage& image) {
+// "tcp_sendmsg" of SEC("fentry/tcp_sendmsg").
+std::string target_of(const bpf_program* program) {
+  const std::string_view section = bpf_program__section_name(program);
+  const std::size_t slash = section.find('/');
+  return std::string(slash == std::string_view::npos ? section : section.substr(slash + 1));
+}
+
+// libbpf would find the targets while loading, and give the whole object up at the first that is not there.
+void find_targets(bpf_object* object, std::vector<AttachOutcome>& missing) {
+  bpf_program* each = nullptr;
+  bpf_object__for_each_program(each, object) {
+    if (!bpf_program__autoload(each) || bpf_program__type(each) != BPF_PROG_TYPE_TRACING) continue;
+    const std::string target = target_of(each);
+    const int failed = bpf_program__set_attach_target(each, 0, target.c_str());
+    if (failed == 0) continue;
+    bpf_program__set_autoload(each, false);
+    missing.push_back({bpf_program__name(each), false,
+                       failed == -ESRCH || failed == -ENOENT
+                           ? "this kernel's type information has no " + target
+                           : "find " + target + ": " + std::generic_category().message(-failed)});
+  }
+}
+
+// `only`: the one program to load; empty: all that are wanted. Programs without a target go to `missing`.
+ObjectHandle open_image(const BpfImage& image, std::string_view only, std::vector<AttachOutcome>& missing) {
   const std::string name(image.name);
   bpf_object_open_opts options{};
   options.sz = sizeof(options);
@@ -45,26 +72,49 @@ ObjectHandle open_image(const BpfImage& image) {
     bpf_map* map = bpf_object__find_map_by_name(object.get(), std::string(size.map).c_str());
     if (map != nullptr) bpf_map__set_max_entries(map, size.entries);
   }
+  bpf_program* each = nullptr;
+  bpf_object__for_each_program(each, object.get()) {
+    const std::string_view program = bpf_program__name(each);
+    const bool wanted = std::ranges::find(image.leave_out, program) == image.leave_out.end() &&
+                        (image.twice || program.find(copy_mark) == std::string_view::npos);
+    bpf_program__set_autoload(each, wanted && (only.empty() || only == program));
+  }
+  find_targets(object.get(), missing);
   return object;
 }
 
-std::string load_failure(const BpfImage& image, const std::string& program) {
-  ObjectHandle object = open_image(image);
-  if (!object) return std::string("the object cannot be opened: ") + std::generic_category().message(errno);
-  bpf_program* chosen = nullptr;
+std::vector<std::string> programs_to_load(bpf_object* object) {
+  std::vector<std::string> names;
   bpf_program* each = nullptr;
-  bpf_object__for_each_program(each, object.get()) {
-    const bool wanted = program == bpf_program__name(each);
-    bpf_program__set_autoload(each, wanted);
-    if (wanted) chosen = each;
+  bpf_object__for_each_program(each, object) {
+    if (bpf_program__autoload(each)) names.emplace_back(bpf_program__name(each));
   }
-  std::string log(verifier_log_bytes, '\0');
-  bpf_program__set_log_buf(chosen, log.data(), log.size());
-  const int failed = bpf_object__load(object.get());
-  if (failed == 0) return {};
-  std::string reason = std::generic_category().message(-failed);
-  const std::string said = verifier_summary(log.c_str());
-  return said.empty() ? reason : reason + ": " + said;
+  return names;
+}
+
+struct Refusal {
+  std::string reason;        // empty: it loads
+  bool by_verifier = false;  // it says EACCES, which has nothing to do with permissions
+};
+
+// Loads one program alone and asks the verifier to explain itself.
+Refusal load_alone(const BpfImage& image, const std::string& program) {
+  Refusal refusal;
+  for (const std::size_t log_bytes : verifier_log_bytes) {
+    std::vector<AttachOutcome> missing;
+    ObjectHandle object = open_image(image, program, missing);
+    if (!object) return {"the object cannot be opened: " + std::generic_category().message(errno)};
+    std::string log(log_bytes, '\0');
+    bpf_program__set_log_buf(bpf_object__find_program_by_name(object.get(), program.c_str()), log.data(), log.size());
+    const int failed = bpf_object__load(object.get());
+    if (failed == 0) return {};
+    const std::string said = verifier_summary(log.c_str());
+    refusal.by_verifier = !said.empty();
+    refusal.reason =
+        said.empty() ? std::generic_category().message(-failed) : "refused by the kernel's verifier: " + said;
+    if (failed != -ENOSPC) break;
+  }
+  return refusal;
 }
 
 }  // namespace
@@ -90,40 +140,49 @@ std::string verifier_summary(std::string_view log, std::size_t lines_max) {
 Result<std::unique_ptr<BpfObject>> BpfObject::load(const BpfImage& image, std::vector<AttachOutcome>& outcomes) {
   libbpf_set_print(silent);
   raise_memlock_limit();
-  ObjectHandle object = open_image(image);
-  if (!object) return std::unexpected(os_failure(errno, "open BPF object " + std::string(image.name)));
-  int failed = bpf_object__load(object.get());
-  if (failed == 0) return std::unique_ptr<BpfObject>(new BpfObject(object.release()));
-
-  std::set<std::string> refused;
-  std::string last_reason;
-  std::size_t programs = 0;
-  object = open_image(image);
-  bpf_program* each = nullptr;
-  bpf_object__for_each_program(each, object.get()) {
-    ++programs;
-    const std::string name = bpf_program__name(each);
-    std::string reason = load_failure(image, name);
-    if (reason.empty()) continue;
-    outcomes.push_back({name, false, reason});
-    last_reason = name + ": " + reason;
-    refused.insert(name);
+  std::unique_ptr<UserReadsKept> kept;  // until the object is loaded
+  if (image.keep_user_reads) {
+    auto registered = UserReadsKept::make(image.bytes);
+    if (!registered) return std::unexpected(registered.error());
+    kept = std::move(*registered);
   }
-  if (refused.size() == programs || refused.empty())
-    return std::unexpected(Error{errc_of(-failed),
-                                 -failed,
-                                 "load BPF object " + std::string(image.name) + ": " +
-                                     (last_reason.empty() ? std::generic_category().message(-failed) : last_reason),
-                                 {}});
-  bpf_object__for_each_program(each, object.get())
-      bpf_program__set_autoload(each, !refused.contains(bpf_program__name(each)));
-  failed = bpf_object__load(object.get());
-  if (failed != 0) return std::unexpected(os_failure(-failed, "load BPF object " + std::string(image.name)));
-  return std::unique_ptr<BpfObject>(new BpfObject(object.release()));
+  const std::string what = "load BPF object " + std::string(image.name);
+  std::vector<AttachOutcome> left_out;
+  ObjectHandle object = open_image(image, {}, left_out);
+  if (!object) return std::unexpected(os_failure(errno, "open BPF object " + std::string(image.name)));
+  const std::vector<std::string> wanted = programs_to_load(object.get());
+  // Also where there is nothing to load: libbpf 1.1 frees the type information that it read only by loading.
+  int failed = bpf_object__load(object.get());
+  if (wanted.empty()) failed = -ESRCH;
+  bool by_verifier = false;
+  if (failed != 0 && !wanted.empty()) {
+    std::vector<std::string_view> refused;
+    for (const std::string& program : wanted) {
+      Refusal refusal = load_alone(image, program);
+      if (refusal.reason.empty()) continue;
+      refused.emplace_back(program);
+      by_verifier = refusal.by_verifier;
+      left_out.push_back({program, false, std::move(refusal.reason)});
+    }
+    if (refused.empty()) return std::unexpected(os_failure(-failed, what));
+    if (refused.size() < wanted.size()) {
+      BpfImage rest = image;
+      rest.leave_out.insert(rest.leave_out.end(), refused.begin(), refused.end());
+      std::vector<AttachOutcome> known;  // the same as before
+      object = open_image(rest, {}, known);
+      if (!object) return std::unexpected(os_failure(errno, "open BPF object " + std::string(image.name)));
+      failed = bpf_object__load(object.get());
+    }
+  }
+  outcomes.insert(outcomes.end(), left_out.begin(), left_out.end());
+  if (failed == 0) return std::unique_ptr<BpfObject>(new BpfObject(object.release()));
+  const std::string why = left_out.empty() ? std::generic_category().message(-failed)
+                                           : left_out.back().what + ": " + left_out.back().reason;
+  return std::unexpected(Error{by_verifier ? Errc::not_supported : errc_of(-failed), -failed, what + ": " + why, {}});
 }
 
 BpfObject::~BpfObject() {
-  for (bpf_link* link : links_) bpf_link__destroy(link);
+  for (const Attachment& attachment : attachments_) bpf_link__destroy(attachment.link);
   bpf_object__close(object_);
 }
 
@@ -136,12 +195,15 @@ void BpfObject::attach_all(std::vector<AttachOutcome>& outcomes) {
   bpf_program* each = nullptr;
   bpf_object__for_each_program(each, object_) {
     if (bpf_program__fd(each) < 0) continue;
-    bpf_link* link = bpf_program__attach(each);
+    // Typed programs not by bpf_program__attach(): the handler of their section may be gone (user_reads.h).
+    const bool typed = bpf_program__type(each) == BPF_PROG_TYPE_TRACING;
+    bpf_link* link = typed ? bpf_program__attach_trace(each) : bpf_program__attach(each);
     if (link == nullptr) {
-      outcomes.push_back({bpf_program__name(each), false, "attach: " + std::generic_category().message(errno)});
+      outcomes.push_back({bpf_program__name(each), false,
+                          "attach to " + target_of(each) + ": " + std::generic_category().message(errno)});
       continue;
     }
-    links_.push_back(link);
+    attachments_.push_back({link, bpf_program__name(each)});
     outcomes.push_back({bpf_program__name(each), true, {}});
   }
 }
@@ -153,23 +215,25 @@ AttachOutcome BpfObject::attach_tracepoint(std::string_view program, const std::
   if (found == nullptr || bpf_program__fd(found) < 0) return {what, false, std::string(program) + " is not loaded"};
   bpf_link* link = bpf_program__attach_tracepoint(found, category.c_str(), event.c_str());
   if (link == nullptr) return {what, false, "attach: " + std::generic_category().message(errno)};
-  links_.push_back(link);
+  attachments_.push_back({link, bpf_program__name(found)});
   return {what, true, {}};
 }
 
-std::optional<std::uint64_t> BpfObject::missed_runs() const {
-  std::uint64_t missed = 0;
-  const bpf_program* each = nullptr;
-  for (each = bpf_object__next_program(object_, nullptr); each != nullptr;
+std::optional<std::vector<ProgramMisses>> BpfObject::missed_runs() const {
+  std::vector<ProgramMisses> all;
+  for (const bpf_program* each = bpf_object__next_program(object_, nullptr); each != nullptr;
        each = bpf_object__next_program(object_, const_cast<bpf_program*>(each))) {
     if (bpf_program__fd(each) < 0) continue;
     bpf_prog_info info{};
     std::uint32_t size = sizeof(info);
     if (bpf_obj_get_info_by_fd(bpf_program__fd(each), &info, &size) != 0) return std::nullopt;
     if (size < offsetof(bpf_prog_info, recursion_misses) + sizeof(info.recursion_misses)) return std::nullopt;
-    missed += info.recursion_misses;
+    ProgramMisses misses{bpf_program__name(each), info.recursion_misses};
+    for (const Attachment& attachment : attachments_)
+      if (attachment.program == misses.program) misses.missed += kprobe_misses(attachment.link);
+    all.push_back(misses);
   }
-  return missed;
+  return all;
 }
 
 }  // namespace tracer

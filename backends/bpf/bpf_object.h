@@ -4,11 +4,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "backends/bpf/missed_runs.h"
 #include "core/backend.h"
 #include "core/base/result.h"
 
@@ -26,15 +28,22 @@ struct MapEntries {
 struct BpfImage {
   std::span<const unsigned char> bytes;  // static storage
   std::string_view name;
-  std::vector<MapEntries> map_entries;  // sizes to set before loading
-  std::string btf_path;                 // kernel type information to relocate against; empty: the running kernel's
+  std::vector<MapEntries> map_entries;      // sizes to set before loading
+  std::string btf_path;                     // kernel type information to relocate against; empty: the running kernel's
+  std::vector<std::string_view> leave_out;  // programs that are not wanted here: not loaded, and no failure either
+  // Also the programs with copy_mark in their name, copies for when the kernel skips the first: kernel_types.bpf.h.
+  bool twice = false;
+  // Programs that read user memory must still do so where bpf_probe_read_kernel is refused (lockdown=confidentiality);
+  // see user_reads.h. For objects of typed programs that read no kernel memory by helper.
+  bool keep_user_reads = false;
 };
 
 // Owns the object and every link. Destroying it detaches and unloads; nothing is pinned.
 class BpfObject {
  public:
-  // Loads all programs. If that fails, each is tried alone, the refused ones are left out and named in `outcomes` with
-  // the verifier's last lines, and the rest is loaded. Fails only when nothing loads.
+  // Loads all programs. One whose target this kernel does not have is left out and named in `outcomes`. If the rest
+  // does not load, each is tried alone, the refused ones are left out and named with the verifier's last lines, and the
+  // rest is loaded. Fails only when nothing loads.
   [[nodiscard]] static Result<std::unique_ptr<BpfObject>> load(const BpfImage& image,
                                                                std::vector<AttachOutcome>& outcomes);
   ~BpfObject();
@@ -50,13 +59,19 @@ class BpfObject {
   [[nodiscard]] AttachOutcome attach_tracepoint(std::string_view program, const std::string& category,
                                                 const std::string& event);
 
-  // Runs of this object's programs that the kernel skipped; nullopt: this kernel does not count them (before 5.12).
-  [[nodiscard]] std::optional<std::uint64_t> missed_runs() const;
+  [[nodiscard]] std::size_t attachments() const { return attachments_.size(); }
+
+  // Runs that the kernel skipped, by program; nullopt: this kernel does not count them (before 5.12).
+  [[nodiscard]] std::optional<std::vector<ProgramMisses>> missed_runs() const;
 
  private:
   explicit BpfObject(bpf_object* object) : object_(object) {}
   bpf_object* object_;
-  std::vector<bpf_link*> links_;
+  struct Attachment {
+    bpf_link* link = nullptr;
+    const char* program = nullptr;  // owned by object_
+  };
+  std::vector<Attachment> attachments_;
 };
 
 // The last lines of a verifier log that say why, at most `lines_max` of them, joined by " | ".

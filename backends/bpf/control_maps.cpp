@@ -91,6 +91,7 @@ wire_counters read_counters(int map_fd) {
     sum.failed += one.failed;
     sum.failed_bytes += one.failed_bytes;
     sum.flows_untracked += one.flows_untracked;
+    sum.missed += one.missed;
   }
   return sum;
 }

@@ -13,7 +13,8 @@
 
 #include "backends/bpf/emit.bpf.h"
 
-/* Verifiers before 5.3 know no loops and take 4096 instructions in all: for them the loop is unrolled around a call. */
+/* Verifiers before 5.3 know no loops and take 4096 instructions in all: for them the loop is unrolled around a call.
+ * Those since 5.17 know bpf_loop(), whose body they check once (COPY_BPF_LOOP). */
 #ifdef EMIT_PERF
 #define COPY_CHUNK 4096ull
 #define COPY_STEPS 24
@@ -21,9 +22,24 @@
 #define COPY_STEP static __attribute__((noinline))
 #else
 #define COPY_CHUNK 16384ull /* a power of two */
-#define COPY_STEPS 160      /* pieces copied + messages begun, per call */
+#ifdef COPY_BPF_LOOP
+#define COPY_STEPS 1152 /* a vector of 1024 segments, the most that a call may have, and 1 MiB in whole chunks */
+#else
+#define COPY_STEPS 160 /* pieces copied + messages begun, per call */
+#endif
 #define COPY_LOOP
 #define COPY_STEP static __always_inline
+#endif
+
+/* Programs that can interrupt each other need a place each; see deliver.bpf.h. */
+#ifdef KERNEL_SEGMENTS
+#define COPY_PLACES 2
+#else
+#define COPY_PLACES 1
+#endif
+
+#ifndef READ_SEGMENT /* address and size of the segment that `from` points at; not 0: it cannot be read */
+#define READ_SEGMENT(to, from) bpf_probe_read_user(to, sizeof(to), (void *)(from))
 #endif
 
 struct copy_record {
@@ -50,7 +66,8 @@ struct copy_work {
   struct copy_record record;
 };
 
-/* Indexed by processor, not per-CPU: a per-CPU value may not pass 32 KiB. The loader sets max_entries. */
+/* Indexed by processor, not per-CPU: a per-CPU value may not pass 32 KiB. The loader sets max_entries: COPY_PLACES for
+ * each processor. */
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(max_entries, 1);
@@ -58,9 +75,9 @@ struct {
   __type(value, struct copy_work);
 } copy_works SEC(".maps");
 
-static __always_inline struct copy_work *my_copy_work(void) {
-  __u32 cpu = bpf_get_smp_processor_id();
-  return bpf_map_lookup_elem(&copy_works, &cpu);
+static __always_inline struct copy_work *my_copy_work(__u32 place) {
+  __u32 index = bpf_get_smp_processor_id() * COPY_PLACES + (place & (COPY_PLACES - 1));
+  return bpf_map_lookup_elem(&copy_works, &index);
 }
 
 /* Emits what is gathered; the last record of a call also covers `rest` bytes that were not copied. */
@@ -95,6 +112,9 @@ COPY_STEP int copy_step(void *ctx, const struct wire_config *cfg, struct copy_wo
     return 1;
   if (!state->size) {
     if (!state->iov_count) {
+#ifdef KERNEL_SEGMENTS
+      return 1;
+#else
       __u64 vector[2] = {0, 0};
       __u32 length = 0;
       if (!state->message_count)
@@ -110,9 +130,10 @@ COPY_STEP int copy_step(void *ctx, const struct wire_config *cfg, struct copy_wo
       state->messages += USER_MMSGHDR_SIZE;
       state->message_count--;
       return 0;
+#endif
     }
-    __u64 segment[2];
-    if (bpf_probe_read_user(segment, sizeof(segment), (void *)state->iov)) {
+    __u64 segment[2] = {0, 0};
+    if (READ_SEGMENT(segment, state->iov)) {
       state->fault = 1;
       return 1;
     }
@@ -155,15 +176,33 @@ COPY_STEP int copy_step(void *ctx, const struct wire_config *cfg, struct copy_wo
   return 0;
 }
 
+#ifdef COPY_BPF_LOOP
+struct copy_loop {
+  void *ctx;
+  const struct wire_config *cfg;
+  struct copy_work *work;
+};
+
+static long copy_loop_step(__u32 i, struct copy_loop *loop) {
+  (void)i;
+  return copy_step(loop->ctx, loop->cfg, loop->work);
+}
+#endif
+
 /* Runs the copy that `work->state` describes and emits everything. The record's header is filled by the caller. */
 static __always_inline void copy_run(void *ctx, const struct wire_config *cfg, struct copy_work *work) {
   struct copy_state *state = &work->state;
   __u64 begin = state->offset;
   __u64 all = state->left + state->rest_moved;
+#ifdef COPY_BPF_LOOP
+  struct copy_loop loop = {ctx, cfg, work};
+  bpf_loop(COPY_STEPS, copy_loop_step, &loop, 0);
+#else
   COPY_LOOP
   for (int i = 0; i < COPY_STEPS; i++)
     if (copy_step(ctx, cfg, work))
       break;
+#endif
   /* What is neither emitted nor gathered is a gap: unread memory, too many segments, or more than the limit. */
   __u64 done = state->offset - begin + state->filled;
   if (done < all) {

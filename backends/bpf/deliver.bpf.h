@@ -40,8 +40,8 @@ static __always_inline __u32 op_of(long number) {
   return op ? *op : WIRE_OP_NONE;
 }
 
-/* Dense and unique without an atomic fetch: every processor counts for itself, once for sockets that are accepted, which
- * softirq may make in the middle of anything else, and once for all others. */
+/* Dense and unique without an atomic fetch: every processor counts for itself, once for sockets that are accepted,
+ * which softirq may make in the middle of anything else, and once for all others. */
 static __always_inline __u64 next_flow_id(const struct wire_config *cfg, __u32 accepted) {
   __u32 kind = accepted ? 1 : 0;
   __u64 *serial = bpf_map_lookup_elem(&flow_serials, &kind);
@@ -59,6 +59,7 @@ static __always_inline __u64 next_flow_id(const struct wire_config *cfg, __u32 a
 struct moved_call {
   __u64 flow;
   __u64 at_ns;     /* 0: now */
+  __u32 tgid;      /* 0: the current process */
   __u64 begin;     /* stream offset of the first byte */
   __u64 moved;
   __u64 buffer;    /* second argument */
@@ -69,28 +70,30 @@ struct moved_call {
   __u32 zero_copy; /* the bytes are not in user memory */
 };
 
-static __always_inline void describe_segments(struct copy_state *state, const struct moved_call *call) {
-  __u32 op = call->op;
-  state->message_left = ~0ull;
-  if (op == WIRE_OP_WRITE || op == WIRE_OP_READ || op == WIRE_OP_RECVFROM) {
-    state->base = call->buffer + state->skip;
-    state->size = state->left;
-    state->skip = 0;
-  } else if (op == WIRE_OP_WRITEV || op == WIRE_OP_READV) {
-    state->iov = call->buffer;
-    state->iov_count = call->size;
-  } else if (op == WIRE_OP_SENDMSG || op == WIRE_OP_RECVMSG) {
-    __u64 vector[2] = {0, 0};
-    if (bpf_probe_read_user(vector, sizeof(vector), (void *)(call->buffer + USER_MSGHDR_IOV)))
-      state->fault = 1;
-    state->iov = vector[0];
-    state->iov_count = vector[1];
-  } else {
-    state->messages = call->buffer;
-    state->message_count = call->size;
-  }
+/* Where the bytes lie: each layer that sees calls defines its own. `skip` bytes of it are passed over first. */
+static __always_inline void describe_segments(struct copy_state *state, const struct moved_call *call);
+
+static __always_inline void describe_moved(struct wire_header *header, const struct moved_call *call) {
+  fill_header(header, WIRE_DATA, call->flow, call->at_ns);
+  header->direction = call->direction & 1;
+  if (call->tgid)
+    header->tgid = call->tgid;
 }
 
+/* Bytes that are not copied, and why. */
+static __always_inline void tell_size(void *ctx, const struct wire_config *cfg, const struct moved_call *call,
+                                      __u64 moved, __u8 rest) {
+  struct wire_data data;
+  describe_moved(&data.header, call);
+  data.header.rest = rest;
+  data.offset = call->begin;
+  data.moved = moved;
+  emit(ctx, cfg, &data, sizeof(data), moved, 0);
+}
+
+/* Two programs that can be under way on one processor at once must not copy into one place: a tracing program may be
+ * preempted by another task, though not to run the same program (__bpf_prog_enter, 5.12, skips and counts it). So
+ * senders and receivers copy into different ones, and what has no bytes goes by the stack. */
 static __always_inline void deliver(void *ctx, const struct wire_config *cfg, const struct moved_call *call) {
   __u32 direction = call->direction & 1;
   __u64 limit = CALL_BYTES_DEFAULT;
@@ -113,41 +116,39 @@ static __always_inline void deliver(void *ctx, const struct wire_config *cfg, co
   if (call->begin + moved < skip_until)
     return; /* wanted by nobody; the call that reaches the end is told */
 
-  struct copy_work *work = my_copy_work();
-  if (!work)
-    return;
-  struct copy_state *state = &work->state;
-  __builtin_memset(state, 0, sizeof(*state));
-  struct wire_header *header = &work->record.data.header;
-  fill_header(header, WIRE_DATA, call->flow, call->at_ns);
-  header->direction = direction;
-  state->offset = call->begin;
-
-  __u8 rest = limit ? WIRE_REST_SNAP : WIRE_REST_VERDICT;
   __u64 skip = 0;
-  if (!call->exact || call->zero_copy) {
-    rest = call->exact ? WIRE_REST_ZERO_COPY : WIRE_REST_CONCURRENT;
-    limit = 0;
-  } else if (skip_until > call->begin && limit) {
+  if (call->zero_copy || !call->exact) {
+    tell_size(ctx, cfg, call, moved, call->exact ? WIRE_REST_ZERO_COPY : WIRE_REST_CONCURRENT);
+    return;
+  }
+  if (!limit) {
+    tell_size(ctx, cfg, call, moved, WIRE_REST_VERDICT);
+    return;
+  }
+  if (skip_until > call->begin) {
     skip = skip_until - call->begin;
     if (skip > moved)
       skip = moved;
-    header->rest = WIRE_REST_VERDICT;
-    copy_flush(ctx, cfg, work, skip);
+    tell_size(ctx, cfg, call, skip, WIRE_REST_VERDICT);
     moved -= skip;
     if (!moved)
       return;
   }
-  header->rest = rest;
   if (limit > moved)
     limit = moved;
-  if (!limit) {
-    copy_flush(ctx, cfg, work, moved);
+
+  struct copy_work *work = my_copy_work(direction);
+  if (!work)
     return;
-  }
+  struct copy_state *state = &work->state;
+  __builtin_memset(state, 0, sizeof(*state));
+  describe_moved(&work->record.data.header, call);
+  work->record.data.header.rest = WIRE_REST_SNAP;
+  state->offset = call->begin + skip;
   state->skip = skip;
   state->left = limit;
   state->rest_moved = moved - limit;
+  state->message_left = ~0ull;
   describe_segments(state, call);
   copy_run(ctx, cfg, work);
 }

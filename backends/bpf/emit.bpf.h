@@ -59,7 +59,8 @@ static __always_inline int is_self(const struct wire_config *cfg, __u32 tgid) {
   return cfg->self_tgid == tgid && !cfg->trace_self;
 }
 
-/* Hands one record over, which begins with its header; not 0: there was no room. `moved` is what the record covers of a stream, for the account of what a full buffer cost. */
+/* Hands one record over, which begins with its header; not 0: there was no room. `moved` is what the record covers of a
+ * stream, for the account of what a full buffer cost. */
 static __always_inline long emit(void *ctx, const struct wire_config *cfg, void *record, __u64 size, __u64 moved,
                                  int urgent) {
   struct wire_counters *count = my_counters();
@@ -85,7 +86,8 @@ static __always_inline long emit(void *ctx, const struct wire_config *cfg, void 
   if (failed) {
     __sync_fetch_and_add(lost, 1);
     __sync_fetch_and_add(&count->failed, 1);
-    __sync_fetch_and_add(&count->failed_bytes, moved);
+    if (moved) /* adding a constant 0 is compiled to an atomic "or", which kernels before 5.12 do not know */
+      __sync_fetch_and_add(&count->failed_bytes, moved);
   }
   return failed;
 }

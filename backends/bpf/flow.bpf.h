@@ -14,7 +14,8 @@ struct flow {
   u64 end[2];     /* offset one past the last byte seen, by direction */
   u64 first[2];   /* offset of the first byte that could be seen */
   u64 received_before; /* what the kernel had counted as received at first[WIRE_RX] */
-  /* As the socket was when it reached TCP_CLOSE: tcp_disconnect (a close that resets) clears the counters after that. */
+  /* As the socket was when it reached TCP_CLOSE: tcp_disconnect (a close that resets) clears the counters after
+   * that. */
   u64 closed_end[2];
   u64 closed_received; /* kernel_received() */
   u64 closed_raw;      /* bytes_received */
@@ -28,13 +29,15 @@ struct flow {
   u8 fin_sent;
   u8 closed;
   u8 answered; /* received something since it last sent */
-  u8 pad0[3];
+  u8 state;    /* the last one that was told of */
+  u8 pad0[2];
 };
 
+/* Preallocated: before 6.1 an entry allocated by a tracing program can deadlock, and the kernel's log says so
+ * (94dacdbd5d2d, "bpf: Tighten the requirements for preallocated hash maps"). */
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(max_entries, 65536);
-  __uint(map_flags, BPF_F_NO_PREALLOC);
   __type(key, u64);
   __type(value, struct flow);
 } flows SEC(".maps");
@@ -45,35 +48,28 @@ static __always_inline u64 extend_sequence(u64 near, u32 sequence) {
 }
 
 static __always_inline u32 sequence_of(struct sock *sk, int direction) {
-  struct tcp_sock *tp = (struct tcp_sock *)sk;
-  return direction == WIRE_TX ? BPF_CORE_READ(tp, write_seq) : BPF_CORE_READ(tp, copied_seq);
-}
-
-static __always_inline int is_tcp(struct sock *sk) {
-  u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
-  if (family != 2 /* AF_INET */ && family != 10 /* AF_INET6 */)
-    return 0;
-  /* Until 5.5 sk_protocol was 8 bits of a bit-field: bf9765145b85 ("sock: Make sk_protocol a 16-bit value"). */
-  return BPF_CORE_READ_BITFIELD_PROBED(sk, sk_protocol) == 6 /* IPPROTO_TCP */;
+  return direction == WIRE_TX ? TCP_FIELD(sk, write_seq) : TCP_FIELD(sk, copied_seq);
 }
 
 /* Bytes that processes have taken from the socket, by the kernel's own count. A FIN counts as one in rcv_nxt and in
  * bytes_received, and in copied_seq once the end was read; SOCK_DONE (bit 1 of skc_flags) says that a FIN came. */
 static __always_inline u64 kernel_received(struct sock *sk) {
-  struct tcp_sock *tp = (struct tcp_sock *)sk;
-  u32 unread = BPF_CORE_READ(tp, rcv_nxt) - BPF_CORE_READ(tp, copied_seq);
-  u64 received = BPF_CORE_READ(tp, bytes_received);
-  u64 fin_read = !unread && (BPF_CORE_READ(sk, __sk_common.skc_flags) & 2);
+  u32 unread = TCP_FIELD(sk, rcv_nxt) - TCP_FIELD(sk, copied_seq);
+  u64 received = TCP_FIELD(sk, bytes_received);
+  u64 fin_read = !unread && (SOCKET_FIELD(sk, __sk_common.skc_flags) & 2);
   return received - unread - fin_read;
 }
 
-/* The offset one past the last payload byte that was read. */
-static __always_inline u64 received_end(const struct flow *flow, struct sock *sk) {
-  struct tcp_sock *tp = (struct tcp_sock *)sk;
-  u32 copied = BPF_CORE_READ(tp, copied_seq);
-  if (copied == BPF_CORE_READ(tp, rcv_nxt) && (BPF_CORE_READ(sk, __sk_common.skc_flags) & 2))
+/* The sequence number one past the last payload byte that was read. */
+static __always_inline u32 payload_read(struct sock *sk) {
+  u32 copied = TCP_FIELD(sk, copied_seq);
+  if (copied == TCP_FIELD(sk, rcv_nxt) && (SOCKET_FIELD(sk, __sk_common.skc_flags) & 2))
     copied -= 1;
-  return extend_sequence(flow->end[WIRE_RX], copied);
+  return copied;
+}
+
+static __always_inline u64 received_end(const struct flow *flow, struct sock *sk) {
+  return extend_sequence(flow->end[WIRE_RX], payload_read(sk));
 }
 
 static __always_inline void begin_offsets(struct flow *flow, struct sock *sk) {
@@ -95,20 +91,25 @@ static __always_inline struct flow *insert_flow(const struct wire_config *cfg, u
 
 static __always_inline void read_addresses(struct wire_open *open, struct sock *sk) {
   open->flags |= WIRE_FLAG_LOCAL | WIRE_FLAG_REMOTE;
-  open->local_port = bpf_htons(BPF_CORE_READ(sk, __sk_common.skc_num));
-  open->remote_port = BPF_CORE_READ(sk, __sk_common.skc_dport);
-  if (BPF_CORE_READ(sk, __sk_common.skc_family) == 2 /* AF_INET */) {
-    u32 local = BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr);
-    u32 remote = BPF_CORE_READ(sk, __sk_common.skc_daddr);
+  open->local_port = bpf_htons(SOCKET_FIELD(sk, __sk_common.skc_num));
+  open->remote_port = SOCKET_FIELD(sk, __sk_common.skc_dport);
+  if (SOCKET_FIELD(sk, __sk_common.skc_family) == 2 /* AF_INET */) {
+    u32 local = SOCKET_FIELD(sk, __sk_common.skc_rcv_saddr);
+    u32 remote = SOCKET_FIELD(sk, __sk_common.skc_daddr);
     open->local_address[10] = open->local_address[11] = 0xff;
     open->remote_address[10] = open->remote_address[11] = 0xff;
     __builtin_memcpy(&open->local_address[12], &local, 4);
     __builtin_memcpy(&open->remote_address[12], &remote, 4);
-  } else {
-    BPF_CORE_READ_INTO(&open->local_address, sk, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr8);
-    BPF_CORE_READ_INTO(&open->remote_address, sk, __sk_common.skc_v6_daddr.in6_u.u6_addr8);
+  } else if (bpf_core_field_exists(((struct sock_common *)0)->skc_v6_daddr)) {
+    for (int i = 0; i < 4; i++) {
+      u32 local = SOCKET_FIELD(sk, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32[i]);
+      u32 remote = SOCKET_FIELD(sk, __sk_common.skc_v6_daddr.in6_u.u6_addr32[i]);
+      __builtin_memcpy(&open->local_address[4 * i], &local, 4);
+      __builtin_memcpy(&open->remote_address[4 * i], &remote, 4);
+    }
   }
-  open->network_namespace = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+  struct net *net = SOCKET_FIELD(sk, __sk_common.skc_net.net);
+  open->network_namespace = SOCKET_FIELD(net, ns.inum);
 }
 
 static __always_inline void announce(void *ctx, const struct wire_config *cfg, struct flow *flow, struct sock *sk,

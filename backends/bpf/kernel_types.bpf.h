@@ -51,6 +51,7 @@ struct signal_struct {
 
 struct task_struct {
   struct thread_info thread_info;
+  unsigned int flags;
   struct files_struct *files;
   struct task_struct *group_leader;
   struct signal_struct *signal;
@@ -67,6 +68,7 @@ struct linux_binprm {
 struct in6_addr {
   union {
     u8 u6_addr8[16];
+    u32 u6_addr32[4];
   } in6_u;
 };
 
@@ -111,30 +113,170 @@ struct tcp_sock {
   u64 bytes_received;
 } RELOCATE;
 
+enum tcp_state { /* include/net/tcp_states.h */
+  STATE_ESTABLISHED = 1,
+  STATE_SYN_SENT = 2,
+  STATE_SYN_RECV = 3,
+  STATE_FIN_WAIT1 = 4,
+  STATE_CLOSE = 7,
+  STATE_CLOSE_WAIT = 8,
+  STATE_LAST_ACK = 9,
+  STATE_LISTEN = 10,
+};
+
+#define PF_KTHREAD 0x00200000 /* task_struct.flags, include/linux/sched.h */
+
+/* What a message is copied from or to. */
+struct iovec {
+  void *iov_base;
+  u64 iov_len;
+} RELOCATE;
+
+struct iov_iter {
+  u64 iov_offset;
+  u64 nr_segs;
+} RELOCATE;
+
+/* Until 6.3 the segments were `iov`, since 6.4 `__iov`: de4f5fed3f23 ("iov_iter: add iter_iovec() helper"). */
+struct iov_iter___until_6_3 {
+  const struct iovec *iov;
+} RELOCATE;
+struct iov_iter___since_6_4 {
+  const struct iovec *__iov;
+} RELOCATE;
+
+/* One piece of user memory without an iovec: fcb14cb1bdac ("new iov_iter flavour - ITER_UBUF"), 6.0. */
+struct iov_iter___since_6_0 {
+  void *ubuf;
+} RELOCATE;
+
+/* The kind was a bit in `type` until 5.13: 8cd54c1c8480 ("iov_iter: separate direction from flavour"). Its values were
+ * numbered anew several times, so they are always asked for by name. Bit 0 of `type` was the direction. */
+struct iov_iter___until_5_13 {
+  unsigned int type;
+} RELOCATE;
+struct iov_iter___since_5_14 {
+  u8 iter_type;
+} RELOCATE;
+enum iter_type___kinds { ITER_IOVEC___kinds = 1, ITER_UBUF___kinds = 2 }; /* not the real values */
+
+struct msghdr {
+  struct iov_iter msg_iter;
+} RELOCATE;
+
+/* Typed contexts (tp_btf, fentry) have arguments that the verifier knows: their fields are read by dereference, also
+ * where lockdown=confidentiality refuses bpf_probe_read_kernel. Elsewhere every field is read by that helper.
+ *
+ *   TYPED_CONTEXT  the arguments of the tracepoint or function are typed
+ *   TYPED_SOCKETS  so is every socket: they only ever come from such an argument, never from another structure
+ *   SEALED         bpf_probe_read_kernel does not occur at all
+ */
+#ifdef TYPED_CONTEXT
+#define FIELD(pointer, field) ((pointer)->field)
+#define FIELD_AS(type, pointer, field) (((struct type *)(pointer))->field)
+#else
+#define FIELD(pointer, field) BPF_CORE_READ(pointer, field)
+#define FIELD_AS(type, pointer, field) BPF_CORE_READ((struct type *)(pointer), field)
+#endif
+
+/* A helper of 5.11; before, the current task is an address like any other. */
+#define HAS_TYPED_TASK bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf)
+#if defined(TYPED_CONTEXT) && defined(SEALED)
+#define CURRENT_TASK() (HAS_TYPED_TASK ? bpf_get_current_task_btf() : 0)
+#define TASK_FIELD(task, field) ((task)->field)
+#elif defined(TYPED_CONTEXT)
+#define CURRENT_TASK() (HAS_TYPED_TASK ? bpf_get_current_task_btf() : (struct task_struct *)bpf_get_current_task())
+#define TASK_FIELD(task, field) (HAS_TYPED_TASK ? (task)->field : BPF_CORE_READ(task, field))
+#else
+#define CURRENT_TASK() ((struct task_struct *)bpf_get_current_task())
+#define TASK_FIELD(task, field) BPF_CORE_READ(task, field)
+#endif
+
+#ifdef TYPED_SOCKETS
+#define SOCKET_FIELD(pointer, field) ((pointer)->field)
+#else
+#define SOCKET_FIELD(pointer, field) BPF_CORE_READ(pointer, field)
+#endif
+
+/* A tracing program may be preempted: on a fully preemptible kernel where it hangs on a function, since 7.0 at a
+ * tracepoint too. While it is, the kernel skips the same program for every other task on that processor
+ * (__bpf_prog_enter_recur), and what those tasks do would be lost. So preemption is put off until a program is done.
+ * It may still happen just before and just after, which is why there is a second copy of the programs that matter
+ * (`again`), for when the first is skipped. Kernel functions (kfuncs) of 6.10; before, nothing can be done but
+ * count. */
+extern void bpf_preempt_disable(void) __ksym __weak;
+extern void bpf_preempt_enable(void) __ksym __weak;
+
+static __always_inline void hold_processor(void) {
+  if (bpf_preempt_disable)
+    bpf_preempt_disable();
+}
+
+static __always_inline void release_processor(void) {
+  if (bpf_preempt_enable)
+    bpf_preempt_enable();
+}
+
+/* 0: not a TCP socket. Typed: a helper of 5.9, a cast would not be believed. */
+static __always_inline struct tcp_sock *tcp_sock_of(struct sock *sk) {
+#ifdef TYPED_SOCKETS
+  return bpf_skc_to_tcp_sock(sk);
+#else
+  u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+  if (family != 2 /* AF_INET */ && family != 10 /* AF_INET6 */)
+    return 0;
+  /* Until 5.5 sk_protocol was 8 bits of a bit-field: bf9765145b85 ("sock: Make sk_protocol a 16-bit value"). */
+  return BPF_CORE_READ_BITFIELD_PROBED(sk, sk_protocol) == 6 /* IPPROTO_TCP */ ? (struct tcp_sock *)sk : 0;
+#endif
+}
+
+/* A socket that is known to be a TCP one. */
+#ifdef TYPED_SOCKETS
+#define TCP_FIELD(sk, field) ({                      \
+  struct tcp_sock *tcp_ = bpf_skc_to_tcp_sock(sk);   \
+  tcp_ ? tcp_->field : 0;                            \
+})
+#else
+#define TCP_FIELD(sk, field) BPF_CORE_READ((struct tcp_sock *)(sk), field)
+#endif
+
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
-  unsigned long di, si, dx, r10, r8, r9, orig_ax;
+  unsigned long di, si, dx, cx, r10, r8, r9, ax, orig_ax;
 } RELOCATE;
+/* Of a kernel function, at its entry and after it. */
+#define CALL_ARGUMENT_0(regs) ((regs)->di)
+#define CALL_ARGUMENT_1(regs) ((regs)->si)
+#define CALL_ARGUMENT_2(regs) ((regs)->dx)
+#define CALL_ARGUMENT_3(regs) ((regs)->cx)
+#define CALL_ARGUMENT_4(regs) ((regs)->r8)
+#define CALL_RESULT(regs) ((regs)->ax)
 #define SYSCALL_NUMBER(regs) ((long)FIELD(regs, orig_ax))
 #define SYSCALL_ARGUMENT_0(regs) FIELD(regs, di)
 #define SYSCALL_ARGUMENT_1(regs) FIELD(regs, si)
 #define SYSCALL_ARGUMENT_2(regs) FIELD(regs, dx)
 #define SYSCALL_ARGUMENT_3(regs) FIELD(regs, r10)
 /* TS_COMPAT, arch/x86/include/asm/thread_info.h: this call came in by the 32-bit entry, its number is a 32-bit one. */
-#define TASK_IS_32BIT(task) (FIELD(task, thread_info.status) & 0x2)
+#define TASK_IS_32BIT(task) (TASK_FIELD(task, thread_info.status) & 0x2)
 #elif defined(__TARGET_ARCH_arm64)
 struct pt_regs {
   u64 regs[31];
   u64 orig_x0;
   s32 syscallno;
 } RELOCATE;
+#define CALL_ARGUMENT_0(regs) ((regs)->regs[0])
+#define CALL_ARGUMENT_1(regs) ((regs)->regs[1])
+#define CALL_ARGUMENT_2(regs) ((regs)->regs[2])
+#define CALL_ARGUMENT_3(regs) ((regs)->regs[3])
+#define CALL_ARGUMENT_4(regs) ((regs)->regs[4])
+#define CALL_RESULT(regs) ((regs)->regs[0])
 #define SYSCALL_NUMBER(regs) ((long)FIELD(regs, syscallno))
 #define SYSCALL_ARGUMENT_0(regs) FIELD(regs, orig_x0)
 #define SYSCALL_ARGUMENT_1(regs) FIELD(regs, regs[1])
 #define SYSCALL_ARGUMENT_2(regs) FIELD(regs, regs[2])
 #define SYSCALL_ARGUMENT_3(regs) FIELD(regs, regs[3])
 /* TIF_32BIT, arch/arm64/include/asm/thread_info.h */
-#define TASK_IS_32BIT(task) (FIELD(task, thread_info.flags) & (1 << 22))
+#define TASK_IS_32BIT(task) (TASK_FIELD(task, thread_info.flags) & (1 << 22))
 #else
 #error "no system call convention for this architecture"
 #endif

@@ -159,6 +159,7 @@ struct wire_counters {
   __u64 failed;          /* no room in the buffer */
   __u64 failed_bytes;    /* stream bytes that these records covered */
   __u64 flows_untracked; /* the flow table was full */
+  __u64 missed;          /* times that a stream had gone on without a call being seen (socket layer only) */
 };
 
 /* One per flow slot; written by user space without a system call where the map can be mapped. A slot that names another
@@ -183,6 +184,8 @@ struct wire_config {
   __u64 pid_namespace_device; /* the tracer's own pid namespace, if it is not the initial one; inode 0: it is */
   __u64 pid_namespace_inode;
   __u64 socket_file_ops; /* written by the programs: the address that tells a socket's file from any other; 0: not known */
+  __u32 receive_flags_argument; /* kprobe: which argument of tcp_recvmsg holds its flags, from 0 */
+  __u32 twice; /* 1: a second copy of the programs is attached, because one alone may be skipped */
 };
 
 /* write(2) of beat_nonce bytes to this descriptor fails at once with EBADF, touches nothing, and is seen. */

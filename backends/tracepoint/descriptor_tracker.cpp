@@ -62,14 +62,14 @@ void DescriptorTracker::adopt_existing(EventTime now, EventHandler& out) {
           role = Role::server;
         else if (listening.contains({facts.network_namespace, facts.remote->port}))
           role = Role::client;
-        map_.add_stream(flow);
+        map_->add_stream(flow);
         open_flow(flow, {facts.local, facts.remote, 0, facts.inode}, role, true, {each.tgid, each.tgid}, now, out);
       }
     }
     wire_fd_value known{};
     known.flow = flow;
     known.kind = WIRE_FD_KIND_TCP;
-    map_.set({each.tgid, each.fd}, known, false);
+    map_->set({each.tgid, each.fd}, known, false);
   }
 }
 
@@ -153,8 +153,8 @@ void DescriptorTracker::on_accept(const wire_fd& note, EventHandler& out) {
   } else if ((flow.socket = claim_at(note.header.tgid, note.other_fd)) == 0) {
     const FdAnswer answer = ownership_.descriptor(note.header.tgid, note.fd);
     if (answer.kind == FdKind::not_tcp) {
-      map_.set({note.header.tgid, note.fd}, not_tcp, true);
-      map_.remove_stream(note.header.flow);
+      map_->set({note.header.tgid, note.fd}, not_tcp, true);
+      map_->remove_stream(note.header.flow);
       return;
     }
     flow.local = answer.socket.local;
@@ -180,19 +180,19 @@ void DescriptorTracker::on_accept(const wire_fd& note, EventHandler& out) {
 void DescriptorTracker::on_unknown(const wire_fd& note, EventHandler& out) {
   const wire_fd_key key{note.header.tgid, note.fd};
   const FdAnswer answer = ownership_.descriptor(note.header.tgid, note.fd);
-  if (answer.kind == FdKind::gone || answer.kind == FdKind::unreadable) return map_.forget(key);  // asked again later
-  if (answer.kind != FdKind::tcp) return map_.set(key, not_tcp, true);
+  if (answer.kind == FdKind::gone || answer.kind == FdKind::unreadable) return map_->forget(key);  // asked again later
+  if (answer.kind != FdKind::tcp) return map_->set(key, not_tcp, true);
   const SocketFacts& facts = answer.socket;
   std::uint64_t flow = 0;
   if (const auto known = by_inode_.find(facts.inode); known != by_inode_.end()) flow = known->second;
   if (flow == 0 && facts.local && facts.remote) flow = flow_of(0, {*facts.local, *facts.remote});
   if (flow == 0 && facts.state != TcpState::listen) {
     flow = next_own_flow_++;
-    map_.add_stream(flow);
+    map_->add_stream(flow);
     open_flow(flow, {facts.local, facts.remote, 0, facts.inode}, Role::unknown, true, who_of(note.header),
               {note.header.at_ns}, out);
   }
-  map_.resolve(key, flow);
+  map_->resolve(key, flow);
 }
 
 std::uint64_t DescriptorTracker::flow_of(std::uint64_t socket, const Tuple& tuple) {
@@ -272,7 +272,7 @@ void DescriptorTracker::forget(std::uint64_t socket, std::uint64_t flow, Say say
   }
   if (flow == 0) return;
   say(FlowClosed{{flow}, {}, {}, {}, {}});
-  map_.remove_stream(flow);
+  map_->remove_stream(flow);
   const auto known = flows_.find(flow);
   if (known == flows_.end()) return;
   by_inode_.erase(known->second.inode);
@@ -293,11 +293,11 @@ std::uint64_t DescriptorTracker::namespace_of(std::uint32_t tgid) {
 
 void DescriptorTracker::sweep() {
   std::unordered_map<std::uint32_t, bool> gone;
-  for (const wire_fd_key& key : map_.keys()) {
+  for (const wire_fd_key& key : map_->keys()) {
     const auto [known, fresh] = gone.try_emplace(key.tgid, false);
     // Only of a process whose number is known here can it be said that it is not there.
     if (fresh) known->second = ownership_.local_pid(key.tgid).has_value() && !ownership_.process(key.tgid);
-    if (known->second) map_.forget(key);
+    if (known->second) map_->forget(key);
   }
 }
 

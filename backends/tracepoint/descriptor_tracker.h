@@ -7,12 +7,12 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <unordered_map>
 #include <vector>
 
-#include "backends/bpf/wire.h"
-#include "core/event.h"
+#include "backends/bpf/record_follower.h"
 #include "core/ownership.h"
 
 namespace tracer {
@@ -38,21 +38,24 @@ struct DescriptorTrackerOptions {
   bool destroy_seen = true;
 };
 
-class DescriptorTracker {
+class DescriptorTracker final : public RecordFollower {
  public:
-  DescriptorTracker(Ownership& ownership, DescriptorMap& map, DescriptorTrackerOptions options)
-      : ownership_(ownership), map_(map), sockets_max_(options.sockets_max), destroy_seen_(options.destroy_seen) {}
+  DescriptorTracker(Ownership& ownership, std::unique_ptr<DescriptorMap> map, DescriptorTrackerOptions options)
+      : ownership_(ownership),
+        map_(std::move(map)),
+        sockets_max_(options.sockets_max),
+        destroy_seen_(options.destroy_seen) {}
 
-  // Once, after the programs are attached: connections and listeners that were there before.
-  void adopt_existing(EventTime now, EventHandler& out);
+  // Connections and listeners that were there before.
+  void adopt_existing(EventTime now, EventHandler& out) override;
 
-  void on_descriptor(const wire_fd& note, EventHandler& out);
-  void on_state(const wire_open& note, EventHandler& out);
-  // Forgets descriptors of processes that are gone: the programs see to the first 64 only. Call every few seconds.
-  void sweep();
+  void on_descriptor(const wire_fd& note, EventHandler& out) override;
+  void on_state(const wire_open& note, EventHandler& out) override;
+  // Forgets descriptors of processes that are gone: the programs see to the first 64 only.
+  void sweep() override;
   // Fork and exit keep the namespace cache true.
-  void on_fork(std::uint32_t parent, std::uint32_t child);
-  void on_exit(std::uint32_t tgid);
+  void on_fork(std::uint32_t parent, std::uint32_t child) override;
+  void on_exit(std::uint32_t tgid) override;
 
   [[nodiscard]] std::uint64_t sockets_forgotten() const { return sockets_forgotten_; }
 
@@ -86,7 +89,7 @@ class DescriptorTracker {
   [[nodiscard]] std::optional<std::uint16_t> port_of(std::uint32_t tgid, int listener);
 
   Ownership& ownership_;
-  DescriptorMap& map_;
+  std::unique_ptr<DescriptorMap> map_;
   std::size_t sockets_max_;
   bool destroy_seen_;
   std::unordered_map<std::uint64_t, Flow> flows_;

@@ -9,6 +9,7 @@
 #include "backends/bpf/control_maps.h"
 #include "backends/bpf/hash_map.h"
 #include "backends/tracepoint/event_format.h"
+#include "backends/tracepoint/kernel_descriptors.h"
 #include "backends/tracepoint/openers.h"
 #include "core/base/unique_fd.h"
 
@@ -105,54 +106,6 @@ bool is_required(std::string_view syscall) {
   return syscall == "read" || syscall == "write" || syscall == "sendto" || syscall == "recvfrom";
 }
 
-// struct stream of floor.bpf.c
-struct Stream {
-  std::uint64_t end[2];
-  std::uint32_t user[2];
-};
-
-constexpr std::size_t keys_swept_max = 65536;  // as many as the map holds: it may change while it is walked
-
-class KernelDescriptorMap final : public DescriptorMap {
- public:
-  KernelDescriptorMap(int descriptors, int streams) : descriptors_(descriptors), streams_(streams) {}
-  void set(wire_fd_key key, wire_fd_value value, bool replace) override {
-    hash_map_set(descriptors_, &key, &value, replace);
-  }
-  void forget(wire_fd_key key) override { hash_map_delete(descriptors_, &key); }
-  void resolve(wire_fd_key key, std::uint64_t flow) override {
-    wire_fd_value value{};
-    hash_map_get(descriptors_, &key, &value);
-    Stream stream{};
-    if (hash_map_get(streams_, &flow, &stream) && (value.unresolved[WIRE_TX] | value.unresolved[WIRE_RX]) != 0) {
-      stream.end[WIRE_TX] += value.unresolved[WIRE_TX];
-      stream.end[WIRE_RX] += value.unresolved[WIRE_RX];
-      hash_map_set(streams_, &flow, &stream, true);
-    }
-    value = {.flow = flow, .unresolved = {}, .kind = WIRE_FD_KIND_TCP, .close_on_exec = value.close_on_exec};
-    hash_map_set(descriptors_, &key, &value, true);
-  }
-  std::vector<wire_fd_key> keys() const override {
-    std::vector<wire_fd_key> all;
-    wire_fd_key key{};
-    wire_fd_key next{};
-    for (const void* after = nullptr; all.size() < keys_swept_max && hash_map_next_key(descriptors_, after, &next);
-         after = &key) {
-      all.push_back(next);
-      key = next;
-    }
-    return all;
-  }
-  void add_stream(std::uint64_t flow) override {
-    const Stream fresh{};
-    hash_map_set(streams_, &flow, &fresh, false);
-  }
-  void remove_stream(std::uint64_t flow) override { hash_map_delete(streams_, &flow); }
-
- private:
-  int descriptors_, streams_;
-};
-
 }  // namespace
 
 Result<OpenedBackend> open_syscalls(const TracepointOptions& options) {
@@ -169,7 +122,9 @@ Result<OpenedBackend> open_syscalls(const TracepointOptions& options) {
   opened.mechanism = options.mechanism;
   auto object = BpfObject::load(image, opened.outcomes);
   if (!object) return std::unexpected(object.error());
-  auto backend = TracepointBackend::make(std::move(*object), options);
+  BpfBackendOptions running = running_options(options);
+  running.missed_runs = MissedRuns::by_kernel_unless_zero;
+  auto backend = BpfBackend::make(std::move(*object), std::move(running));
   if (!backend) return std::unexpected(backend.error());
   BpfObject& loaded = (*backend)->object();
 
@@ -207,11 +162,10 @@ Result<OpenedBackend> open_syscalls(const TracepointOptions& options) {
   }
 
   // Attach first, look second: what is opened in between is seen by the programs, and their entries stay.
-  auto map = std::make_unique<KernelDescriptorMap>(loaded.map_fd("descriptors"), loaded.map_fd("streams"));
+  auto map = kernel_descriptors(loaded.map_fd("descriptors"), loaded.map_fd("streams"));
   DescriptorTrackerOptions tracking;
   tracking.destroy_seen = destroy_seen;
-  auto tracker = std::make_unique<DescriptorTracker>(*options.ownership, *map, tracking);
-  (*backend)->follow_descriptors(std::move(map), std::move(tracker));
+  (*backend)->follow(std::make_unique<DescriptorTracker>(*options.ownership, std::move(map), tracking));
 
   if (auto tested = (*backend)->run_self_test(); !tested) return std::unexpected(tested.error());
   opened.self_test_seen = (*backend)->self_data_seen();

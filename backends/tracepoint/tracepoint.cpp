@@ -1,12 +1,36 @@
 #include "backends/tracepoint/tracepoint.h"
 
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include "backends/tracepoint/openers.h"
 
 namespace tracer {
+namespace {
+
+class WriteBeat final : public BeatSender {
+ public:
+  void send(std::uint32_t nonce) override {
+    static constexpr char nothing[1]{};
+    ::syscall(SYS_write, WIRE_BEAT_FD, nothing, static_cast<std::size_t>(nonce));
+  }
+};
+
+}  // namespace
+
+BpfBackendOptions running_options(const TracepointOptions& options) {
+  BpfBackendOptions running;
+  running.ring_bytes = options.ring_bytes;
+  running.ring_buffer = options.ring_buffer;
+  running.mappable_arrays = options.mappable_arrays;
+  running.beat = std::make_unique<WriteBeat>();
+  return running;
+}
 
 Result<OpenedBackend> open_tracepoint(const TracepointOptions& options) {
   switch (options.mechanism) {
     case Mechanism::tp_btf:
+      return options.kernel_reads ? open_kernel_sockets(options) : open_typed_syscalls(options);
     case Mechanism::raw_tp:
       return open_kernel_sockets(options);
     case Mechanism::syscall_tp:

@@ -18,7 +18,10 @@ struct TracepointOptions {
   std::string btf_path;                // type information to use instead of the running kernel's; empty: the kernel's
   bool ring_buffer = true;             // false: perf buffers (kernels before 5.8)
   bool mappable_arrays = true;         // false: verdicts by system call (kernels before 5.5)
-  Ownership* ownership = nullptr;      // needed by syscall_tp; must outlive the backend
+  // False: bpf_probe_read_kernel is refused (lockdown=confidentiality). tp_btf then follows descriptors as syscall_tp
+  // does; raw_tp cannot be opened.
+  bool kernel_reads = true;
+  Ownership* ownership = nullptr;  // needed by syscall_tp, and by tp_btf without kernel reads; must outlive the backend
 };
 
 // Attaches, and answers only once an own loopback exchange was seen coming back out of the kernel.

@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <vector>
 
-#include "probe-matrix/btf_ids.h"
+#include "core/base/btf_ids.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   // A copy of the exact size, so that the sanitizer sees the first byte past it.
@@ -22,7 +22,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                     tracer::BtfWanted{tracer::BtfKind::function, "bc"}};
   (void)tracer::find_btf_ids(image, wanted);
   constexpr std::size_t smallest_type_bytes = 12;
-  for (const tracer::BtfWanted& want : wanted)
+  for (const tracer::BtfWanted& want : wanted) {
     if (want.id > size / smallest_type_bytes) std::abort();
+    const auto parameters = tracer::count_btf_parameters(image, want.prototype);
+    constexpr std::size_t parameter_bytes = 8;
+    if (parameters && *parameters > size / parameter_bytes) std::abort();
+  }
   return 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT
  *
- * System calls on TCP sockets where the kernel's types are known: descriptor -> socket -> addresses -> sequence numbers,
- * all resolved in the kernel. Built twice: typed tracepoints (tp_btf, 5.5) dereference the first hops, raw tracepoints
- * (RAW_TP) read them by helper.
+ * System calls on TCP sockets where the kernel's types are known: descriptor -> socket -> addresses -> sequence
+ * numbers, all resolved in the kernel. Built twice: typed tracepoints (tp_btf, 5.5) dereference the first hops, raw
+ * tracepoints (RAW_TP) read them by helper.
  *
  * This file only says what is attached where; what happens there stands in the headers.
  */
@@ -14,57 +14,52 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_tracing.h>
 
-#include "backends/bpf/wire.h"
+#ifndef RAW_TP
+#define TYPED_CONTEXT
+#endif
 #include "backends/bpf/kernel_types.bpf.h"
-#include "backends/bpf/deliver.bpf.h"
-#include "backends/bpf/emit.bpf.h"
-#include "backends/bpf/flow.bpf.h"
 
 #ifdef RAW_TP
 #define ATTACH(tracepoint) SEC("raw_tracepoint/" #tracepoint)
-#define FIELD(pointer, field) BPF_CORE_READ(pointer, field)
-#define CURRENT_TASK() ((struct task_struct *)bpf_get_current_task())
 #else
 #define ATTACH(tracepoint) SEC("tp_btf/" #tracepoint)
-#define FIELD(pointer, field) ((pointer)->field)
-#define CURRENT_TASK() bpf_get_current_task_btf()
 #endif
 
-enum tcp_state { STATE_ESTABLISHED = 1, STATE_SYN_SENT = 2, STATE_SYN_RECV = 3, STATE_FIN_WAIT1 = 4,
-                 STATE_CLOSE = 7, STATE_CLOSE_WAIT = 8, STATE_LAST_ACK = 9, STATE_LISTEN = 10 };
-
 #include "backends/tracepoint/bpf/socket_calls.bpf.h"
-#include "backends/tracepoint/bpf/socket_life.bpf.h"
-#include "backends/tracepoint/bpf/process_life.bpf.h"
 
-ATTACH(sys_enter) int tracer_sys_enter(u64 *ctx) { return on_enter(ctx, (struct pt_regs *)ctx[0], (long)ctx[1]); }
+/* The copies are attached where these programs can be preempted: see hold_processor(). */
+#define COPIES(program) program() program(_again) program(_again_2) program(_again_3)
 
-ATTACH(sys_exit) int tracer_sys_exit(u64 *ctx) { return on_exit(ctx, (struct pt_regs *)ctx[0], (long)ctx[1]); }
+#define SYS_ENTER(copy)                                                                        \
+  ATTACH(sys_enter) int tracer_sys_enter##copy(u64 *ctx) {                                     \
+    u32 op = op_of((long)ctx[1]);                                                              \
+    struct wire_config *cfg = my_config();                                                     \
+    if (op == WIRE_OP_NONE || !cfg || (op >= WIRE_OP_READ && !cfg->twice) ||                   \
+        (cfg->twice && has_begun(op)))                                                         \
+      return 0; /* receptions are looked at when they return */                                \
+    hold_processor();                                                                          \
+    on_enter(ctx, cfg, (struct pt_regs *)ctx[0], op);                                          \
+    release_processor();                                                                       \
+    return 0;                                                                                  \
+  }
+#define SYS_EXIT(copy)                                                                         \
+  ATTACH(sys_exit) int tracer_sys_exit##copy(u64 *ctx) {                                       \
+    struct pt_regs *regs = (struct pt_regs *)ctx[0];                                           \
+    u32 op = op_of(SYSCALL_NUMBER(regs));                                                      \
+    struct wire_config *cfg = my_config();                                                     \
+    if (op == WIRE_OP_NONE || !cfg)                                                            \
+      return 0;                                                                                \
+    int begun = end_call(op);                                                                  \
+    if (!begun && cfg->twice)                                                                  \
+      return 0; /* the copy before this one was here */                                        \
+    hold_processor();                                                                          \
+    on_exit(ctx, cfg, regs, op, begun, (long)ctx[1]);                                          \
+    release_processor();                                                                       \
+    return 0;                                                                                  \
+  }
+COPIES(SYS_ENTER)
+COPIES(SYS_EXIT)
 
-ATTACH(inet_sock_set_state) int tracer_set_state(u64 *ctx) {
-  return on_state(ctx, (struct sock *)ctx[0], (int)ctx[1], (int)ctx[2]);
-}
-
-ATTACH(tcp_destroy_sock) int tracer_destroy(u64 *ctx) {
-  struct wire_config *cfg = my_config();
-  if (cfg)
-    end_flow(ctx, cfg, ctx[0], (struct sock *)ctx[0]);
-  return 0;
-}
-
-ATTACH(sched_process_fork) int tracer_fork(u64 *ctx) {
-  on_fork(ctx, (struct task_struct *)ctx[0], (struct task_struct *)ctx[1]);
-  return 0;
-}
-
-ATTACH(sched_process_exec) int tracer_exec(u64 *ctx) {
-  on_exec(ctx, (struct linux_binprm *)ctx[2]);
-  return 0;
-}
-
-ATTACH(sched_process_exit) int tracer_exit(u64 *ctx) {
-  on_process_exit(ctx, (struct task_struct *)ctx[0]);
-  return 0;
-}
+#include "backends/bpf/life_programs.bpf.h"
 
 char _license[] SEC("license") = "Dual MIT/GPL";

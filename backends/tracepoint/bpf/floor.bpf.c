@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT
  *
  * The floor: system calls on sockets where nothing is known of the kernel's types. No BTF, no CO-RE, no global data.
- * Attached to syscalls:*, sched:* and sock:inet_sock_set_state; the first two programs serve every system call.
+ * Attached to syscalls:*, sched:* and sock:inet_sock_set_state; the first three programs serve every system call.
  *
  * A descriptor is known to be a TCP socket because it was seen being made (socket, connect, accept, dup, fork), or
  * because user space found it in /proc. Offsets are counted here, even when a record is lost, so that a loss is a hole.
- * Built twice: with a ring buffer and a loop, and unrolled with perf buffers (EMIT_PERF) for kernels before 5.8.
+ *
+ * Built three times: with a ring buffer and a loop; unrolled with perf buffers (EMIT_PERF) for kernels before 5.8; and
+ * on typed raw tracepoints (FLOOR_TYPED) for kernels that are locked down, see floor_facts.bpf.h.
  */
 #include <linux/bpf.h>
 #include <linux/types.h>
@@ -13,8 +15,16 @@
 #include <bpf/bpf_helpers.h>
 
 #include "backends/bpf/wire.h"
+#ifdef FLOOR_TYPED
+#define TYPED_CONTEXT
+#define TYPED_SOCKETS
+#define SEALED
+#include <bpf/bpf_core_read.h>
+#include "backends/bpf/kernel_types.bpf.h"
+#endif
 #include "backends/bpf/deliver.bpf.h"
 #include "backends/bpf/emit.bpf.h"
+#include "backends/bpf/user_segments.bpf.h"
 
 typedef __u64 u64;
 typedef __u32 u32;
@@ -22,25 +32,9 @@ typedef __s32 s32;
 typedef __u16 u16;
 typedef __u8 u8;
 
-/* The records that BPF programs on syscalls:* get (perf_call_bpf_enter in kernel/trace/trace_syscalls.c). The number is
- * an int and what follows it is not initialised; before 6.x it was a long, whose low half comes first where it matters. */
-struct enter_record {
-  u64 common;
-  s32 number;
-  u32 pad0;
-  u64 argument[6];
-};
-struct exit_record {
-  u64 common;
-  s32 number;
-  u32 pad0;
-  long result;
-};
-
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(max_entries, 65536);
-  __uint(map_flags, BPF_F_NO_PREALLOC);
   __type(key, struct wire_fd_key);
   __type(value, struct wire_fd_value);
 } descriptors SEC(".maps");
@@ -52,17 +46,9 @@ struct stream {
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(max_entries, 65536);
-  __uint(map_flags, BPF_F_NO_PREALLOC);
   __type(key, u64);
   __type(value, struct stream);
 } streams SEC(".maps");
-
-struct {
-  __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, 1);
-  __type(key, u32);
-  __type(value, struct wire_layout);
-} layout SEC(".maps");
 
 /* The enter half of a call, by thread; see core.bpf.c for why it is an array. */
 struct call {
@@ -89,6 +75,8 @@ static __always_inline struct call *my_call(u32 tid) {
   u32 slot = tid & (CALL_SLOTS - 1);
   return bpf_map_lookup_elem(&calls, &slot);
 }
+
+#include "backends/tracepoint/bpf/floor_facts.bpf.h"
 
 static __always_inline long note(void *ctx, const struct wire_config *cfg, u16 op, u64 flow, s32 fd, s32 other,
                                  u64 socket, u64 address, u32 tgid) {
@@ -158,17 +146,17 @@ static __always_inline u64 begin_flow(const struct wire_config *cfg) {
 
 static __always_inline int is_rx(u32 op) { return op >= WIRE_OP_READ; }
 
-SEC("tracepoint") int floor_enter(struct enter_record *ctx) {
+ON(sys_enter) int floor_enter(u64 *ctx) {
   u64 arguments[4] = {};
-  u32 op = op_of(ctx->number);
-  /* Not by ctx->argument[i]: a program that reads past the arguments of the call it is attached to is refused. */
-  bpf_probe_read_kernel(arguments, sizeof(arguments), ctx->argument);
+  u32 op = op_of(entered_call(ctx));
+  if (op == WIRE_OP_NONE || !entered_arguments(ctx, arguments))
+    return 0;
   u64 first = arguments[0], second = arguments[1], third = arguments[2], fourth = arguments[3];
   u64 id = bpf_get_current_pid_tgid();
   u32 tgid = id >> 32;
   s32 fd = first;
   struct wire_config *cfg = my_config();
-  if (op == WIRE_OP_NONE || !cfg)
+  if (!cfg)
     return 0;
   if (fd == WIRE_BEAT_FD && third == cfg->beat_nonce) {
     emit_beat(ctx, cfg);
@@ -220,6 +208,7 @@ SEC("tracepoint") int floor_enter(struct enter_record *ctx) {
   } else if (op == WIRE_OP_CLOSE) {
     /* At enter: once the call is over, another thread may have been given the number again. */
     forget_descriptor(tgid, fd);
+    call->tid_op = 0;
     return 0;
   }
   call->tid_op = (id << 32) | op;
@@ -276,15 +265,18 @@ static __always_inline void receive_descriptors(void *ctx, const struct wire_con
   }
 }
 
-SEC("tracepoint") int floor_data_exit(struct exit_record *ctx) {
-  u64 id = bpf_get_current_pid_tgid();
+/* The enter half of the call that this thread returns from, once; 0: it was not followed. */
+static __always_inline struct call *take_call(u64 id, u32 *op) {
   struct call *call = my_call((u32)id);
-  struct wire_config *cfg = my_config();
-  if (!call || !cfg || call->tid_op >> 32 != (u32)id)
+  if (!call || call->tid_op >> 32 != (u32)id)
     return 0;
-  u32 op = (u32)call->tid_op;
+  *op = (u32)call->tid_op;
   call->tid_op = 0;
-  long result = ctx->result;
+  return call;
+}
+
+static __always_inline int on_data_exit(u64 *ctx, const struct wire_config *cfg, struct call *call, u32 op, u64 id,
+                                        long result) {
   u64 flow = call->flow;
   if (result <= 0)
     return 0;
@@ -306,7 +298,8 @@ SEC("tracepoint") int floor_data_exit(struct exit_record *ctx) {
     return 0;
   u64 moved = result;
   if (op == WIRE_OP_SENDMMSG || op == WIRE_OP_RECVMMSG) {
-    /* The sum is kept in the map: in a register its range would differ in every round, and no two states would merge. */
+    /* The sum is kept in the map: in a register its range would differ in every round, and no two states would
+     * merge. */
     call->summed = 0;
     COPY_LOOP
     for (int i = 0; i < MESSAGES_SUMMED; i++) {
@@ -350,101 +343,38 @@ SEC("tracepoint") int floor_data_exit(struct exit_record *ctx) {
   return 0;
 }
 
-static __always_inline void duplicate(void *ctx, const struct wire_config *cfg, u32 tgid, s32 from, s32 to,
-                                      u32 close_on_exec) {
-  if (from == to)
-    return;
-  forget_descriptor(tgid, to);
-  struct wire_fd_value *known = descriptor(tgid, from);
-  if (!known)
-    return;
-  if (known->kind == WIRE_FD_KIND_ASKED)
-    ask(ctx, cfg, tgid, to, close_on_exec); /* the answer will be for the other number */
-  else
-    set_descriptor(tgid, to, known->flow, known->kind, close_on_exec);
-}
+#include "backends/tracepoint/bpf/floor_descriptors.bpf.h"
 
-#define CLOEXEC 02000000 /* SOCK_CLOEXEC, O_CLOEXEC */
-
-SEC("tracepoint") int floor_descriptor_exit(struct exit_record *ctx) {
+#ifdef FLOOR_TYPED
+ON(sys_exit) int floor_exit(u64 *ctx) {
   u64 id = bpf_get_current_pid_tgid();
-  u32 tgid = id >> 32;
-  struct call *call = my_call((u32)id);
   struct wire_config *cfg = my_config();
-  if (!call || !cfg || call->tid_op >> 32 != (u32)id)
+  u32 op = 0;
+  struct call *call = is_followed(ctx) ? take_call(id, &op) : 0;
+  if (!call || !cfg)
     return 0;
-  u32 op = (u32)call->tid_op;
-  call->tid_op = 0;
-  s32 result = ctx->result;
-  u64 first = call->argument[0];
-  u64 second = call->argument[1];
-  u64 third = call->argument[2];
-  u64 fourth = call->argument[3];
-
-  if (op == WIRE_OP_CONNECT) {
-    /* Only a TCP socket changes its state to SYN_SENT inside the call. */
-    if (!call->socket)
-      return 0;
-    struct wire_fd_value *known = descriptor(tgid, first);
-    u32 close_on_exec = known ? known->close_on_exec : 0;
-    u64 flow = begin_flow(cfg);
-    if (!flow)
-      return 0;
-    set_descriptor(tgid, first, flow, WIRE_FD_KIND_TCP, close_on_exec);
-    note(ctx, cfg, WIRE_FD_CONNECT, flow, first, -1, call->socket, second, 0);
-    return 0;
-  }
-  if (result < 0)
-    return 0;
-  if (op == WIRE_OP_SOCKET) {
-    u32 tcp = (first == 2 || first == 10) && (second & 0xf) == 1 /* SOCK_STREAM */;
-    set_descriptor(tgid, result, 0, tcp ? WIRE_FD_KIND_TCP : WIRE_FD_KIND_OTHER, (second & CLOEXEC) != 0);
-  } else if (op == WIRE_OP_ACCEPT || op == WIRE_OP_ACCEPT4) {
-    struct wire_fd_value *listener = descriptor(tgid, first);
-    u32 kind = listener ? listener->kind : WIRE_FD_KIND_TCP;
-    u32 close_on_exec = op == WIRE_OP_ACCEPT4 && (fourth & CLOEXEC);
-    if (kind == WIRE_FD_KIND_OTHER) {
-      set_descriptor(tgid, result, 0, WIRE_FD_KIND_OTHER, close_on_exec);
-      return 0;
-    }
-    u64 flow = begin_flow(cfg);
-    if (!flow)
-      return 0;
-    set_descriptor(tgid, result, flow, WIRE_FD_KIND_TCP, close_on_exec);
-    note(ctx, cfg, WIRE_FD_ACCEPT, flow, result, first, 0, second, 0);
-  } else if (op == WIRE_OP_DUP) {
-    duplicate(ctx, cfg, tgid, first, result, 0);
-  } else if (op == WIRE_OP_DUP2 || op == WIRE_OP_DUP3) {
-    duplicate(ctx, cfg, tgid, first, result, op == WIRE_OP_DUP3 && (third & CLOEXEC));
-  } else if (op == WIRE_OP_FCNTL) {
-    if (second == 0 /* F_DUPFD */ || second == 1030 /* F_DUPFD_CLOEXEC */) {
-      duplicate(ctx, cfg, tgid, first, result, second == 1030);
-    } else if (second == 2 /* F_SETFD */) {
-      struct wire_fd_value *known = descriptor(tgid, first);
-      if (known)
-        known->close_on_exec = third & 1;
-    }
-  } else if (op == WIRE_OP_GETFD) {
-    ask(ctx, cfg, tgid, result, 1);
-#ifndef EMIT_PERF /* close_range came with 5.9 */
-  } else if (op == WIRE_OP_CLOSE_RANGE) {
-    for (u32 i = 0; i < DESCRIPTORS_INHERITED; i++) {
-      u64 fd = (u32)first + (u64)i;
-      if (fd > (u32)second)
-        break;
-      struct wire_fd_key key = {tgid, fd};
-      struct wire_fd_value *known = bpf_map_lookup_elem(&descriptors, &key);
-      if (!known)
-        continue;
-      if (third & 4 /* CLOSE_RANGE_CLOEXEC */)
-        known->close_on_exec = 1;
-      else
-        bpf_map_delete_elem(&descriptors, &key);
-    }
-#endif
-  }
-  return 0;
+  long result = left_call(ctx);
+  if (op <= WIRE_OP_RECVMMSG || op > WIRE_OP_GETFD)
+    return on_data_exit(ctx, cfg, call, op, id, result);
+  return on_descriptor_exit(ctx, cfg, call, op, id, result);
 }
+#else
+ON(sys_exit) int floor_data_exit(u64 *ctx) {
+  u64 id = bpf_get_current_pid_tgid();
+  struct wire_config *cfg = my_config();
+  u32 op = 0;
+  struct call *call = take_call(id, &op);
+  return call && cfg ? on_data_exit(ctx, cfg, call, op, id, left_call(ctx)) : 0;
+}
+
+ON(sys_exit) int floor_descriptor_exit(u64 *ctx) {
+  u64 id = bpf_get_current_pid_tgid();
+  struct wire_config *cfg = my_config();
+  u32 op = 0;
+  struct call *call = take_call(id, &op);
+  return call && cfg ? on_descriptor_exit(ctx, cfg, call, op, id, left_call(ctx)) : 0;
+}
+#endif
 
 #include "backends/tracepoint/bpf/floor_life.bpf.h"
 

@@ -116,9 +116,10 @@ class DescriptorTrackerTest : public testing::Test {
   }
 
   FakeOwnership ownership;
-  FakeMap map;
+  std::unique_ptr<FakeMap> owned_map = std::make_unique<FakeMap>();
+  FakeMap& map = *owned_map;
   Recorder out;
-  DescriptorTracker tracker{ownership, map, {}};
+  DescriptorTracker tracker{ownership, std::move(owned_map), {}};
 };
 
 TEST_F(DescriptorTrackerTest, ConnectKnowsItsSocketAndBothEnds) {

@@ -30,12 +30,46 @@ std::string reason_for(const FacetPlan& plan, Mechanism mechanism) {
   return "(not rejected)";
 }
 
+TEST(Planner, TakesKernelFunctionsFirst) {
+  const FacetPlan http = http_of(make_plan(everything_supported(), only_http));
+  EXPECT_EQ(http.backend, BackendKind::ebpf);
+  EXPECT_EQ(http.mechanism, Mechanism::fentry);
+  EXPECT_TRUE(http.rejected.empty());
+  const FacetPlan connection =
+      make_plan(everything_supported(), {}).facets[static_cast<std::size_t>(Facet::connection)];
+  EXPECT_EQ(connection.mechanism, Mechanism::fentry) << "the same programs show both";
+}
+
+TEST(Planner, WithoutOneMechanismTakesTheNext) {
+  CapabilityReport report = without(everything_supported(), Capability::fentry);
+  EXPECT_EQ(http_of(make_plan(report, only_http)).mechanism, Mechanism::kprobe);
+  report = without(std::move(report), Capability::kprobe);
+  EXPECT_EQ(http_of(make_plan(report, only_http)).mechanism, Mechanism::tp_btf);
+}
+
+// A kernel before 5.8 has no ring buffer, which fentry and the typed tracepoints need; kprobe has the perf buffer.
+TEST(Planner, WithoutARingBufferTakesKprobe) {
+  const CapabilityReport report = without(everything_supported(), Capability::bpf_ring_buffer);
+  EXPECT_EQ(http_of(make_plan(report, only_http)).mechanism, Mechanism::kprobe);
+  EXPECT_EQ(http_of(make_plan(without(report, Capability::kprobe), only_http)).mechanism, Mechanism::syscall_tp);
+}
+
+// Both have programs without that helper; those of raw_tp and kprobe cannot do without.
+TEST(Planner, WithoutKernelReadsTakesWhatIsTyped) {
+  CapabilityReport report = without(everything_supported(), Capability::bpf_probe_read_kernel);
+  EXPECT_EQ(http_of(make_plan(report, only_http)).mechanism, Mechanism::fentry);
+  report = without(std::move(report), Capability::fentry);
+  EXPECT_EQ(http_of(make_plan(report, only_http)).mechanism, Mechanism::tp_btf);
+  report = without(std::move(report), Capability::tp_btf);
+  EXPECT_EQ(http_of(make_plan(report, only_http)).mechanism, Mechanism::syscall_tp);
+}
+
 TEST(Planner, TakesTypedTracepointsWhereTheyWork) {
   const FacetPlan http = http_of(make_plan(hardened_machine(), only_http));
   EXPECT_EQ(http.backend, BackendKind::tracepoint);
   EXPECT_EQ(http.mechanism, Mechanism::tp_btf);
-  EXPECT_EQ(reason_for(http, Mechanism::fentry), reason_not_built);
-  EXPECT_EQ(reason_for(http, Mechanism::kprobe), reason_not_built);
+  EXPECT_EQ(reason_for(http, Mechanism::fentry), "not permitted: a policy forbids it");
+  EXPECT_EQ(reason_for(http, Mechanism::kprobe), "this kernel has no kprobes");
   EXPECT_EQ(http.rejected.size(), 2U) << "what comes after the choice is not rejected";
 }
 
@@ -97,35 +131,40 @@ TEST(Planner, MechanismRestricts) {
 TEST(Planner, ReplanGoesDownOneRungAtATimeAndRemembers) {
   PlanRequest request = only_http;
   const CapabilityReport report = everything_supported();
-  ASSERT_EQ(http_of(make_plan(report, request)).mechanism, Mechanism::tp_btf);
+  ASSERT_EQ(http_of(make_plan(report, request)).mechanism, Mechanism::fentry);
 
-  const Plan second =
-      replan(report, request, {Facet::http, BackendKind::tracepoint, Mechanism::tp_btf, "verifier: no"});
-  EXPECT_EQ(http_of(second).mechanism, Mechanism::raw_tp);
-  EXPECT_EQ(reason_for(http_of(second), Mechanism::tp_btf), "verifier: no");
+  const Plan second = replan(report, request, {Facet::http, BackendKind::ebpf, Mechanism::fentry, "verifier: no"});
+  EXPECT_EQ(http_of(second).mechanism, Mechanism::kprobe);
+  EXPECT_EQ(reason_for(http_of(second), Mechanism::fentry), "verifier: no");
 
-  const Plan third = replan(report, request, {Facet::http, BackendKind::tracepoint, Mechanism::raw_tp, "EPERM"});
-  EXPECT_EQ(http_of(third).mechanism, Mechanism::syscall_tp);
+  const Plan third = replan(report, request, {Facet::http, BackendKind::ebpf, Mechanism::kprobe, "EINVAL"});
+  EXPECT_EQ(http_of(third).mechanism, Mechanism::tp_btf);
+
+  (void)replan(report, request, {Facet::http, BackendKind::tracepoint, Mechanism::tp_btf, "E2BIG"});
+  const Plan fifth = replan(report, request, {Facet::http, BackendKind::tracepoint, Mechanism::raw_tp, "EPERM"});
+  EXPECT_EQ(http_of(fifth).mechanism, Mechanism::syscall_tp);
 
   const Plan last = replan(report, request, {Facet::http, BackendKind::tracepoint, Mechanism::syscall_tp, "EMFILE"});
   EXPECT_FALSE(http_of(last).backend);
-  EXPECT_EQ(reason_for(http_of(last), Mechanism::tp_btf), "verifier: no");
+  EXPECT_EQ(reason_for(http_of(last), Mechanism::fentry), "verifier: no");
+  EXPECT_EQ(reason_for(http_of(last), Mechanism::kprobe), "EINVAL");
+  EXPECT_EQ(reason_for(http_of(last), Mechanism::tp_btf), "E2BIG");
   EXPECT_EQ(reason_for(http_of(last), Mechanism::raw_tp), "EPERM");
   EXPECT_EQ(reason_for(http_of(last), Mechanism::syscall_tp), "EMFILE");
 }
 
 TEST(Planner, AFailureOfOneFacetLeavesTheOthersAlone) {
   PlanRequest request;
-  const Plan plan = replan(everything_supported(), request,
-                           {Facet::http, BackendKind::tracepoint, Mechanism::tp_btf, "verifier: no"});
-  EXPECT_EQ(http_of(plan).mechanism, Mechanism::raw_tp);
-  EXPECT_EQ(plan.facets[static_cast<std::size_t>(Facet::connection)].mechanism, Mechanism::tp_btf);
+  const Plan plan =
+      replan(everything_supported(), request, {Facet::http, BackendKind::ebpf, Mechanism::fentry, "verifier: no"});
+  EXPECT_EQ(http_of(plan).mechanism, Mechanism::kprobe);
+  EXPECT_EQ(plan.facets[static_cast<std::size_t>(Facet::connection)].mechanism, Mechanism::fentry);
 }
 
 TEST(Planner, StrictRefusesAStepDown) {
   PlanRequest request = only_http;
   request.strict = true;
-  EXPECT_FALSE(unmet(make_plan(hardened_machine(), request), request, hardened_machine()));
+  EXPECT_FALSE(unmet(make_plan(everything_supported(), request), request, everything_supported()));
 
   const CapabilityReport lesser = without(hardened_machine(), Capability::btf);
   const std::optional<Error> kernel = unmet(make_plan(lesser, request), request, lesser);
@@ -134,10 +173,13 @@ TEST(Planner, StrictRefusesAStepDown) {
   EXPECT_NE(kernel->context.find("--strict"), std::string::npos);
 
   const CapabilityReport refused =
-      with(hardened_machine(), {Capability::tp_btf, Verdict::unknown, "not permitted: no", {}});
+      with(everything_supported(), {Capability::fentry, Verdict::unknown, "not permitted: no", {}});
   const std::optional<Error> privileges = unmet(make_plan(refused, request), request, refused);
   ASSERT_TRUE(privileges);
   EXPECT_EQ(privileges->code, Errc::not_permitted);
+
+  request.backends = {BackendKind::tracepoint};
+  EXPECT_FALSE(unmet(make_plan(refused, request), request, refused)) << "the best of what the user allows";
 }
 
 TEST(Planner, RequireNamesAFacetOrAFacetAndItsBackend) {
@@ -163,12 +205,13 @@ TEST(Planner, NothingAtAllLeftIsAnErrorThatTellsPrivilegesFromKernels) {
 
 TEST(Describe, OneLinePerFacetThatWasAskedFor) {
   EXPECT_EQ(describe(make_plan(hardened_machine(), only_http), hardened_machine()),
-            "http: tracepoint/tp_btf (ebpf/fentry, ebpf/kprobe: not built into this version)");
+            "http: tracepoint/tp_btf (ebpf/fentry: not permitted: a policy forbids it; "
+            "ebpf/kprobe: this kernel has no kprobes)");
   const CapabilityReport lesser =
       with(hardened_machine(), {Capability::tp_btf, Verdict::unsupported, "no such program type", {}});
   EXPECT_EQ(describe(make_plan(lesser, only_http), lesser),
-            "http: tracepoint/raw_tp (ebpf/fentry, ebpf/kprobe: not built into this version; "
-            "tracepoint/tp_btf: no such program type)");
+            "http: tracepoint/raw_tp (ebpf/fentry: not permitted: a policy forbids it; "
+            "ebpf/kprobe: this kernel has no kprobes; tracepoint/tp_btf: no such program type)");
 }
 
 TEST(Describe, NotVisibleEndsOnWhatToDo) {
@@ -191,9 +234,9 @@ TEST(Rungs, GoldenTable) {
     if (facet == Facet::http) break;
   }
   EXPECT_EQ(table,
-            "http ebpf/fentry needs bpf_syscall btf fentry [not built into this version]\n"
-            "http ebpf/kprobe needs bpf_syscall perf_event_open kprobe [not built into this version]\n"
-            "http tracepoint/tp_btf needs bpf_syscall btf tp_btf bpf_probe_read_kernel bpf_ring_buffer\n"
+            "http ebpf/fentry needs bpf_syscall btf fentry bpf_ring_buffer\n"
+            "http ebpf/kprobe needs bpf_syscall btf perf_event_open kprobe raw_tp bpf_probe_read_kernel\n"
+            "http tracepoint/tp_btf needs bpf_syscall btf tp_btf bpf_ring_buffer\n"
             "http tracepoint/raw_tp needs bpf_syscall btf raw_tp bpf_probe_read_kernel bpf_ring_buffer\n"
             "http tracepoint/syscall_tp needs bpf_syscall perf_event_open tracefs syscall_tp\n"
             "http pcap/af_packet needs packet_socket [not built into this version]\n"

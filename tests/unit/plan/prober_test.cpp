@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <linux/bpf.h>
 #include <linux/netlink.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -33,6 +34,7 @@ class FakeSystem final : public System {
   std::map<long, long> results;  // by system call number
   std::string reply;             // what recvfrom gives
   int closed_slowly = 0;
+  bool locked_memory_allowed = false;
 
   Result<std::string> read_file(const std::string& path, std::size_t limit_bytes) override {
     return look_up(files, path, limit_bytes);
@@ -40,6 +42,11 @@ class FakeSystem final : public System {
   Result<std::string> read_link(const std::string& path) override { return look_up(links, path, 4096); }
 
   long call(long number, std::array<std::uintptr_t, 6> arguments) override {
+    if (number == SYS_prlimit64) {
+      locked_memory_allowed =
+          arguments[1] == RLIMIT_MEMLOCK && reinterpret_cast<const rlimit*>(arguments[2])->rlim_max == RLIM_INFINITY;
+      return 0;
+    }
     if (number == SYS_bpf) {
       const auto& attributes = *reinterpret_cast<const bpf_attr*>(arguments[1]);
       if (arguments[0] == BPF_MAP_CREATE) return answer(on_map_create, attributes);
@@ -104,6 +111,16 @@ TEST(Probes, OneRowPerCapabilityInItsOrder) {
   std::uint8_t expected = 0;
   for (const Probe& probe : probes()) EXPECT_EQ(probe.capability, static_cast<Capability>(expected++));
   EXPECT_TRUE(to_string(static_cast<Capability>(expected)).empty()) << "a capability without a probe";
+}
+
+// A kernel before 5.11 answers EPERM to whoever is over the limit, root or not.
+TEST(Probes, LockedMemoryIsAllowedBeforeAnythingIsMade) {
+  FakeSystem system;
+  system.become_root();
+  system.on_map_create = [&](const bpf_attr&) { return system.locked_memory_allowed ? 0L : -EPERM; };
+  const CapabilityReport report = probe_all(system);
+  EXPECT_EQ(report.find(Capability::bpf_syscall)->verdict, Verdict::supported);
+  EXPECT_EQ(report.find(Capability::bpf_ring_buffer)->verdict, Verdict::supported);
 }
 
 TEST(Probes, PermissionIsNeverUnsupported) {

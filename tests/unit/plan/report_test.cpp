@@ -81,9 +81,10 @@ TEST(PlanJson, HasTheDocumentedShape) {
       .facets = {Facet::http}, .backends = {}, .mechanism = {}, .strict = false, .require = {}, .failed = {}};
   const nlohmann::ordered_json plan = to_json(make_plan(test::hardened_machine(), request));
   EXPECT_EQ(plan.size(), facet_count);
-  EXPECT_EQ(plan["http"].dump(), R"({"backend":"tracepoint","mechanism":"tp_btf","missing":[],"rejected":[)"
-                                 R"({"backend":"ebpf","mechanism":"fentry","reason":"not built into this version"},)"
-                                 R"({"backend":"ebpf","mechanism":"kprobe","reason":"not built into this version"}]})");
+  EXPECT_EQ(plan["http"].dump(),
+            R"({"backend":"tracepoint","mechanism":"tp_btf","missing":[],"rejected":[)"
+            R"({"backend":"ebpf","mechanism":"fentry","reason":"not permitted: a policy forbids it"},)"
+            R"({"backend":"ebpf","mechanism":"kprobe","reason":"this kernel has no kprobes"}]})");
   EXPECT_EQ(plan["tls"].dump(), R"({"backend":null,"mechanism":null,"missing":[],"rejected":[]})");
 }
 

@@ -5,6 +5,8 @@
 #ifndef TRACER_SOCKET_LIFE_BPF_H
 #define TRACER_SOCKET_LIFE_BPF_H
 
+#include "backends/bpf/stream.bpf.h"
+
 static __always_inline void emit_end(void *ctx, const struct wire_config *cfg, struct flow *flow, struct sock *sk,
                                      u32 flags) {
   struct wire_end end = {};
@@ -16,8 +18,8 @@ static __always_inline void emit_end(void *ctx, const struct wire_config *cfg, s
     /* A FIN takes a sequence number, but at the change to FIN_WAIT1 or LAST_ACK it is not counted yet. */
     end.tx_end = extend_sequence(flow->end[WIRE_TX], sequence_of(sk, WIRE_TX));
   } else {
-    end.rx_end = extend_sequence(flow->end[WIRE_RX], BPF_CORE_READ((struct tcp_sock *)sk, rcv_nxt));
-    if (BPF_CORE_READ(sk, __sk_common.skc_flags) & 2 /* SOCK_DONE: the FIN is counted */)
+    end.rx_end = extend_sequence(flow->end[WIRE_RX], TCP_FIELD(sk, rcv_nxt));
+    if (SOCKET_FIELD(sk, __sk_common.skc_flags) & 2 /* SOCK_DONE: the FIN is counted */)
       end.rx_end -= 1;
   }
   emit(ctx, cfg, &end, sizeof(end), 0, 0);
@@ -28,13 +30,13 @@ static __always_inline void sample_closed(struct flow *flow, struct sock *sk) {
   flow->closed_end[WIRE_TX] = extend_sequence(flow->end[WIRE_TX], sequence_of(sk, WIRE_TX) - flow->fin_sent);
   flow->closed_end[WIRE_RX] = received_end(flow, sk);
   flow->closed_received = kernel_received(sk);
-  flow->closed_raw = BPF_CORE_READ((struct tcp_sock *)sk, bytes_received);
+  flow->closed_raw = TCP_FIELD(sk, bytes_received);
 }
 
 static __always_inline void emit_close(void *ctx, const struct wire_config *cfg, struct flow *flow, struct sock *sk) {
   struct wire_end end = {};
   /* What the process read after TCP_CLOSE counts, unless the counters were cleared. */
-  if (!flow->closed || BPF_CORE_READ((struct tcp_sock *)sk, bytes_received) == flow->closed_raw) {
+  if (!flow->closed || TCP_FIELD(sk, bytes_received) == flow->closed_raw) {
     u64 tx_end = flow->closed_end[WIRE_TX];
     u64 closed = flow->closed;
     sample_closed(flow, sk);
@@ -46,6 +48,8 @@ static __always_inline void emit_close(void *ctx, const struct wire_config *cfg,
   end.flags = WIRE_END_TX | WIRE_END_RX | WIRE_END_KERNEL;
   end.tx_end = flow->closed_end[WIRE_TX];
   end.rx_end = flow->closed_end[WIRE_RX];
+  count_untold(cfg, end.tx_end - flow->end[WIRE_TX]);
+  count_untold(cfg, end.rx_end - flow->end[WIRE_RX]);
   end.kernel_tx = end.tx_end - flow->first[WIRE_TX];
   end.kernel_rx = flow->closed_received - flow->received_before;
   emit(ctx, cfg, &end, sizeof(end), 0, 0);
@@ -71,24 +75,27 @@ static __always_inline void end_flow(void *ctx, const struct wire_config *cfg, u
 
 static __always_inline int on_state(void *ctx, struct sock *sk, int old_state, int new_state) {
   struct wire_config *cfg = my_config();
-  if (!cfg || !is_tcp(sk))
+  if (!cfg || !tcp_sock_of(sk))
     return 0;
   u64 key = (u64)sk;
+  struct flow *flow = bpf_map_lookup_elem(&flows, &key);
+  if (flow && flow->state == new_state)
+    return 0; /* the other copy of this program was here */
   if (new_state == STATE_SYN_SENT || new_state == STATE_SYN_RECV) {
     u32 tgid = bpf_get_current_pid_tgid() >> 32;
     end_flow(ctx, cfg, key, sk); /* a socket that was disconnected and connects again */
     if (new_state == STATE_SYN_SENT && is_self(cfg, tgid))
       return 0;
-    struct flow fresh = {};
+    struct flow fresh = {.state = new_state};
     /* Only connect(2) runs as the process that asked; an accepted socket is made by whoever took the packet. */
     fresh.role = new_state == STATE_SYN_SENT ? WIRE_ROLE_CLIENT : WIRE_ROLE_SERVER;
     fresh.owner = new_state == STATE_SYN_SENT ? tgid : 0;
     insert_flow(cfg, key, &fresh);
     return 0;
   }
-  struct flow *flow = bpf_map_lookup_elem(&flows, &key);
   if (!flow)
     return 0;
+  flow->state = new_state;
   if (new_state == STATE_ESTABLISHED && (old_state == STATE_SYN_SENT || old_state == STATE_SYN_RECV)) {
     begin_offsets(flow, sk);
     announce(ctx, cfg, flow, sk, 0);

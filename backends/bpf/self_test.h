@@ -14,9 +14,6 @@ inline constexpr std::string_view self_test_text = "tracer self-test\n";
 // Answers with the listening port. Fails where loopback is not up (a fresh network namespace).
 [[nodiscard]] Result<std::uint16_t> loopback_exchange();
 
-// A write that fails at once and touches nothing, which the programs answer with a heartbeat carrying `nonce`.
-void send_heartbeat(std::uint32_t nonce);
-
 // Device and inode of the tracer's pid namespace; zeros where it is the initial one.
 struct PidNamespace {
   std::uint64_t device = 0, inode = 0;

@@ -5,6 +5,8 @@
 #ifndef TRACER_PROCESS_LIFE_BPF_H
 #define TRACER_PROCESS_LIFE_BPF_H
 
+#include "backends/bpf/stream.bpf.h"
+
 static __always_inline void on_fork(void *ctx, struct task_struct *parent, struct task_struct *child) {
   struct wire_config *cfg = my_config();
   struct wire_process process = {};
@@ -31,22 +33,27 @@ static __always_inline void on_exec(void *ctx, struct linux_binprm *program) {
   fill_header(&record.process.header, WIRE_EXEC, 0, 0);
   record.process.uid = bpf_get_current_uid_gid();
   bpf_get_current_comm(record.process.comm, sizeof(record.process.comm));
+#ifdef SEALED
+  (void)program; /* a string cannot be read by dereference: user space asks /proc */
+#else
   long length = bpf_probe_read_kernel_str(record.path, sizeof(record.path), FIELD(program, filename));
   u64 kept = length > 0 ? (u64)length - 1 : 0;
   record.process.header.kept = kept;
+#endif
   emit(ctx, cfg, &record, sizeof(record), 0, 0);
 }
 
 static __always_inline void on_process_exit(void *ctx, struct task_struct *task) {
   struct wire_config *cfg = my_config();
   struct wire_process process = {};
-  if (!cfg || BPF_CORE_READ(task, signal, live.counter) != 0)
+  struct signal_struct *signal = FIELD(task, signal);
+  if (!cfg || FIELD(signal, live.counter) != 0)
     return; /* other threads go on */
   fill_header(&process.header, WIRE_EXIT, 0, 0);
   process.header.tid = process.header.tgid; /* the last thread speaks for the process */
-  process.exit_code = BPF_CORE_READ(task, exit_code);
+  process.exit_code = FIELD(task, exit_code);
   process.uid = bpf_get_current_uid_gid();
-  BPF_CORE_READ_STR_INTO(&process.comm, task, group_leader, comm);
+  read_process_name(process.comm, task);
   emit(ctx, cfg, &process, sizeof(process), 0, 0);
 }
 

@@ -1,16 +1,14 @@
-#include "backends/tracepoint/self_test.h"
+#include "backends/bpf/self_test.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 
-#include "backends/bpf/wire.h"
 #include "core/base/unique_fd.h"
 
 namespace tracer {
@@ -55,10 +53,6 @@ PidNamespace foreign_pid_namespace() {
   struct stat facts{};
   if (::stat("/proc/self/ns/pid", &facts) != 0 || facts.st_ino == initial) return {};
   return {facts.st_dev, facts.st_ino};
-}
-
-void send_heartbeat(std::uint32_t nonce) {
-  ::syscall(SYS_write, WIRE_BEAT_FD, self_test_text.data(), static_cast<std::size_t>(nonce));
 }
 
 }  // namespace tracer

@@ -1,4 +1,4 @@
-#include "probe-matrix/btf_ids.h"
+#include "core/base/btf_ids.h"
 
 #include <gtest/gtest.h>
 
@@ -19,8 +19,9 @@ class Image {
     strings_ += '\0';
     return offset;
   }
-  void type(std::uint32_t kind, std::uint32_t name_offset, std::uint32_t members = 0, std::size_t tail_bytes = 0) {
-    words({name_offset, (kind << 24) | members, 0});
+  void type(std::uint32_t kind, std::uint32_t name_offset, std::uint32_t members = 0, std::size_t tail_bytes = 0,
+            std::uint32_t other_type = 0) {
+    words({name_offset, (kind << 24) | members, other_type});
     types_.append(tail_bytes, '\x5a');
   }
   [[nodiscard]] std::string build() const {
@@ -97,6 +98,34 @@ TEST(BtfIds, AKindFromTheFutureIsAnErrorThatNamesIt) {
   const Result<void> found = find_btf_ids(as_bytes(image.build()), wanted);
   ASSERT_FALSE(found);
   EXPECT_NE(found.error().context.find("kind 30"), std::string::npos);
+}
+
+// As tcp_recvmsg looked until 5.18 and looks since.
+TEST(BtfIds, CountsTheParametersOfAFunction) {
+  Image image;
+  image.type(12, image.name("receive"), 0, 0, 3);  // may stand before its prototype
+  image.type(13, 0, 0);
+  image.type(13, 0, 6, 6 * 8);
+  image.type(13, 0, 5, 5 * 8);
+  image.type(12, image.name("receive_later"), 0, 0, 4);
+  image.type(12, image.name("takes_nothing"), 0, 0, 2);
+  const std::string bytes = image.build();
+  std::array wanted{BtfWanted{BtfKind::function, "receive"}, BtfWanted{BtfKind::function, "receive_later"},
+                    BtfWanted{BtfKind::function, "takes_nothing"}};
+  ASSERT_TRUE(find_btf_ids(as_bytes(bytes), wanted));
+  EXPECT_EQ(count_btf_parameters(as_bytes(bytes), wanted[0].prototype), 6U);
+  EXPECT_EQ(count_btf_parameters(as_bytes(bytes), wanted[1].prototype), 5U);
+  EXPECT_EQ(count_btf_parameters(as_bytes(bytes), wanted[2].prototype), 0U);
+}
+
+TEST(BtfIds, WhatIsNoPrototypeHasNoParameters) {
+  const std::string image = every_kind().build();
+  for (const std::uint32_t id : {0U, 1U, 18U, 1000U, 0xffffffffU}) {
+    const auto counted = count_btf_parameters(as_bytes(image), id);
+    ASSERT_FALSE(counted) << id;
+    EXPECT_EQ(counted.error().code, Errc::malformed);
+  }
+  EXPECT_EQ(count_btf_parameters(as_bytes(image), 11), 2U) << "the prototype among them";
 }
 
 TEST(BtfIds, SomethingElseEntirely) {

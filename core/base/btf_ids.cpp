@@ -1,13 +1,14 @@
-#include "probe-matrix/btf_ids.h"
+#include "core/base/btf_ids.h"
 
-#include <algorithm>
 #include <cstring>
+#include <optional>
 #include <string>
 
 namespace tracer {
 namespace {
 
 constexpr std::uint16_t btf_magic = 0xeB9F;
+constexpr std::uint32_t kind_function_prototype = 13;
 
 // The format's structures, in the byte order of the kernel that made them, which is ours.
 struct BtfHeader {
@@ -46,8 +47,8 @@ std::int64_t tail_bytes(std::uint32_t kind, std::uint32_t members) {
       return count * 12;  // STRUCT, UNION
     case 6:
       return count * 8;  // ENUM
-    case 13:
-      return count * 8;  // FUNC_PROTO
+    case kind_function_prototype:
+      return count * 8;
     case 14:
     case 17:
       return 4;  // VAR, DECL_TAG
@@ -80,9 +81,11 @@ std::unexpected<Error> malformed(std::string what) {
   return fail(Errc::malformed, "type information: " + std::move(what));
 }
 
-}  // namespace
+struct Sections {
+  Bytes types, strings;
+};
 
-Result<void> find_btf_ids(Bytes image, std::span<BtfWanted> wanted) {
+Result<Sections> sections_of(Bytes image) {
   BtfHeader header{};
   if (!read_at(image, 0, header)) return malformed("shorter than its header");
   if (header.magic != btf_magic) return malformed("does not begin with the number 0xeB9F");
@@ -91,26 +94,61 @@ Result<void> find_btf_ids(Bytes image, std::span<BtfWanted> wanted) {
   if (header.header_bytes < sizeof header || types_begin + header.type_bytes > image.size() ||
       strings_begin + header.string_bytes > image.size())
     return malformed("a section lies outside the file");
-  const Bytes types = image.subspan(types_begin, header.type_bytes);
-  const Bytes strings = image.subspan(strings_begin, header.string_bytes);
+  return Sections{image.subspan(types_begin, header.type_bytes), image.subspan(strings_begin, header.string_bytes)};
+}
 
-  std::size_t left = wanted.size();
+std::uint32_t kind_of(const BtfType& type) { return (type.info >> 24) & 0x1f; }
+std::uint32_t members_of(const BtfType& type) { return type.info & 0xffff; }
+
+// Calls visit(id, type) for one type after the other until it answers false.
+template <typename Visit>
+Result<void> walk(Bytes types, Visit visit) {
   std::size_t offset = 0;
-  for (std::uint32_t id = 1; offset < types.size() && left > 0; ++id) {
+  for (std::uint32_t id = 1; offset < types.size(); ++id) {
     BtfType type{};
     if (!read_at(types, offset, type)) return malformed("type " + std::to_string(id) + " is cut off");
-    const std::uint32_t kind = (type.info >> 24) & 0x1f;
-    const std::int64_t tail = tail_bytes(kind, type.info & 0xffff);
-    if (tail < 0) return malformed("type " + std::to_string(id) + " is of the unknown kind " + std::to_string(kind));
-    offset += sizeof type + static_cast<std::size_t>(tail);
-    for (BtfWanted& want : wanted) {
-      if (want.id != 0 || static_cast<std::uint32_t>(want.kind) != kind) continue;
-      if (!name_is(strings, type.name_offset, want.name)) continue;
-      want.id = id;
-      --left;
-    }
+    const std::int64_t tail = tail_bytes(kind_of(type), members_of(type));
+    if (tail < 0)
+      return malformed("type " + std::to_string(id) + " is of the unknown kind " + std::to_string(kind_of(type)));
+    offset += sizeof type;
+    if (types.size() - offset < static_cast<std::size_t>(tail))
+      return malformed("type " + std::to_string(id) + " is cut off");
+    offset += static_cast<std::size_t>(tail);
+    if (!visit(id, type)) return {};
   }
   return {};
+}
+
+}  // namespace
+
+Result<void> find_btf_ids(Bytes image, std::span<BtfWanted> wanted) {
+  const auto sections = sections_of(image);
+  if (!sections) return std::unexpected(sections.error());
+  std::size_t left = wanted.size();
+  return walk(sections->types, [&](std::uint32_t id, const BtfType& type) {
+    for (BtfWanted& want : wanted) {
+      if (want.id != 0 || static_cast<std::uint32_t>(want.kind) != kind_of(type)) continue;
+      if (!name_is(sections->strings, type.name_offset, want.name)) continue;
+      want.id = id;
+      if (want.kind == BtfKind::function) want.prototype = type.size_or_type;
+      --left;
+    }
+    return left > 0;
+  });
+}
+
+Result<std::uint32_t> count_btf_parameters(Bytes image, std::uint32_t prototype) {
+  const auto sections = sections_of(image);
+  if (!sections) return std::unexpected(sections.error());
+  std::optional<std::uint32_t> count;
+  const auto walked = walk(sections->types, [&](std::uint32_t id, const BtfType& type) {
+    if (id != prototype) return true;
+    if (kind_of(type) == kind_function_prototype) count = members_of(type);
+    return false;
+  });
+  if (!walked) return std::unexpected(walked.error());
+  if (!count) return malformed("type " + std::to_string(prototype) + " is no function prototype");
+  return *count;
 }
 
 }  // namespace tracer

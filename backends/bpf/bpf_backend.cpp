@@ -1,13 +1,15 @@
-#include "backends/tracepoint/tracepoint_backend.h"
+#include "backends/bpf/bpf_backend.h"
 
 #include <poll.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "backends/bpf/control_maps.h"
-#include "backends/tracepoint/self_test.h"
+#include "backends/bpf/self_test.h"
 
 namespace tracer {
 namespace {
@@ -35,9 +37,17 @@ class Collector final : public EventHandler {
 
 }  // namespace
 
-Result<std::unique_ptr<TracepointBackend>> TracepointBackend::make(std::unique_ptr<BpfObject> object,
-                                                                   const TracepointOptions& options) {
-  auto backend = std::unique_ptr<TracepointBackend>(new TracepointBackend);
+Result<void> require_attached(std::span<const std::string_view> programs, std::span<const AttachOutcome> outcomes) {
+  for (const std::string_view program : programs) {
+    const auto outcome = std::ranges::find(outcomes, program, &AttachOutcome::what);
+    if (outcome == outcomes.end()) return fail(Errc::not_supported, std::string(program) + " is not in the object");
+    if (!outcome->attached) return fail(Errc::not_supported, outcome->what + ": " + outcome->reason);
+  }
+  return {};
+}
+
+Result<std::unique_ptr<BpfBackend>> BpfBackend::make(std::unique_ptr<BpfObject> object, BpfBackendOptions options) {
+  auto backend = std::unique_ptr<BpfBackend>(new BpfBackend);
   const int events = object->map_fd("events");
   const std::size_t page = static_cast<std::size_t>(::getpagesize());
   std::size_t pages = 1;
@@ -49,33 +59,36 @@ Result<std::unique_ptr<TracepointBackend>> TracepointBackend::make(std::unique_p
   backend->object_ = std::move(object);
   backend->reader_ = std::move(*reader);
   backend->verdicts_ = std::move(*verdicts);
+  backend->beat_ = std::move(options.beat);
+  backend->missed_runs_ = options.missed_runs;
   backend->config_.version = WIRE_VERSION;
-  // Any two tracers on a box differ in it; it only has to be an unlikely size.
-  backend->config_.beat_nonce = 0x40000000u | static_cast<std::uint32_t>(monotonic_now().ns >> 10);
+  // Any two tracers on a box differ in it. It only has to be an unlikely size, below the 2 GiB to which the kernel cuts
+  // the size of a call.
+  backend->config_.beat_nonce = 0x40000000u | (static_cast<std::uint32_t>(monotonic_now().ns >> 10) & 0x1fffffffu);
   const PidNamespace foreign = foreign_pid_namespace();
   backend->config_.pid_namespace_device = foreign.device;
   backend->config_.pid_namespace_inode = foreign.inode;
   backend->config_.cpus = possible_processors();
+  backend->config_.receive_flags_argument = options.receive_flags_argument;
+  backend->config_.twice = options.twice ? 1 : 0;
   backend->config_.wake_bytes = static_cast<std::uint32_t>(options.ring_bytes / 4);
   if (auto written = backend->configure(false); !written) return std::unexpected(written.error());
   return backend;
 }
 
-Result<void> TracepointBackend::configure(bool trace_self) {
+Result<void> BpfBackend::configure(bool trace_self) {
   config_.trace_self = trace_self ? 1 : 0;
   return write_config(object_->map_fd("config"), config_);
 }
 
-void TracepointBackend::follow_descriptors(std::unique_ptr<DescriptorMap> map,
-                                           std::unique_ptr<DescriptorTracker> tracker) {
-  descriptor_map_ = std::move(map);
-  tracker_ = std::move(tracker);
+void BpfBackend::follow(std::unique_ptr<RecordFollower> follower) {
+  follower_ = std::move(follower);
   Collector collector(adopted_);
-  tracker_->adopt_existing(monotonic_now(), collector);
+  follower_->adopt_existing(monotonic_now(), collector);
 }
 
 // A busy machine may have filled the buffer before anybody read it, so the beat is repeated.
-Result<void> TracepointBackend::await_heartbeat() {
+Result<void> BpfBackend::await_heartbeat() {
   heartbeat_seen_ = false;
   ++config_.beat_nonce;  // a late repetition of the beat before is not this one
   if (auto written = configure(config_.trace_self != 0); !written) return written;
@@ -83,7 +96,7 @@ Result<void> TracepointBackend::await_heartbeat() {
   while (!heartbeat_seen_ && std::chrono::steady_clock::now() < deadline) {
     if (auto drained = reader_->drain(*this, kept_records_max); !drained) return std::unexpected(drained.error());
     if (heartbeat_seen_) break;
-    send_heartbeat(config_.beat_nonce);
+    beat_->send(config_.beat_nonce);
     pollfd waiting{reader_->fd(), POLLIN, 0};
     ::poll(&waiting, 1, 5);
   }
@@ -92,7 +105,7 @@ Result<void> TracepointBackend::await_heartbeat() {
                                        std::to_string(self_test_patience.count()) + " ms");
 }
 
-Result<void> TracepointBackend::run_self_test() {
+Result<void> BpfBackend::run_self_test() {
   // The first heartbeat says who the tracer is to the kernel: in a container getpid() is another number.
   if (auto answered = await_heartbeat(); !answered) return answered;
   bool exchanged = false;
@@ -110,7 +123,7 @@ Result<void> TracepointBackend::run_self_test() {
   return {};
 }
 
-void TracepointBackend::watch_for_self_test(Bytes record) {
+void BpfBackend::watch_for_self_test(Bytes record) {
   const Decoded decoded = decode(record);
   if (const auto* beat = std::get_if<Heartbeat>(&decoded)) {
     heartbeat_seen_ |= beat->nonce == config_.beat_nonce;
@@ -126,7 +139,7 @@ void TracepointBackend::watch_for_self_test(Bytes record) {
     ++dropped_;
 }
 
-Result<Drained> TracepointBackend::drain(EventHandler& handler, std::size_t budget) {
+Result<Drained> BpfBackend::drain(EventHandler& handler, std::size_t budget) {
   const bool first = handler_ == nullptr;
   handler_ = &handler;
   if (first) {
@@ -134,15 +147,15 @@ Result<Drained> TracepointBackend::drain(EventHandler& handler, std::size_t budg
     for (const auto& record : std::exchange(kept_, {})) on_wire(record);
     self_ports_.clear();  // all of the self-test is behind; the port is anybody's again
   }
-  if (tracker_ && monotonic_now().ns >= next_sweep_ns_) {
+  if (follower_ && monotonic_now().ns >= next_sweep_ns_) {
     next_sweep_ns_ = monotonic_now().ns + sweep_interval_ns;
-    tracker_->sweep();
+    follower_->sweep();
   }
   return reader_->drain(*this, budget);
 }
 
 // Told in the place where it happened among the records: the core decides by it why bytes are missing.
-void TracepointBackend::tell_losses(std::uint32_t lost_before) {
+void BpfBackend::tell_losses(std::uint32_t lost_before) {
   const std::uint32_t fresh = lost_before - told_lost_;
   if (static_cast<std::int32_t>(fresh) <= 0) return;  // the count is read before the room: records may swap places
   told_lost_ = lost_before;
@@ -152,23 +165,23 @@ void TracepointBackend::tell_losses(std::uint32_t lost_before) {
   handler_->on_event(event);
 }
 
-void TracepointBackend::on_wire(Bytes record) {
+void BpfBackend::on_wire(Bytes record) {
   if (handler_ == nullptr) return watch_for_self_test(record);
   ++delivered_;
   const Decoded decoded = decode(record);
   if (const auto* made = std::get_if<DecodedEvent>(&decoded)) {
     tell_losses(made->lost_before);
-    if (tracker_) {
+    if (follower_) {
       if (const auto* forked = std::get_if<ProcessForked>(&made->event.body))
-        tracker_->on_fork(made->event.who.tgid, forked->child_tgid);
+        follower_->on_fork(made->event.who.tgid, forked->child_tgid);
       else if (std::holds_alternative<ProcessExited>(made->event.body))
-        tracker_->on_exit(made->event.who.tgid);
+        follower_->on_exit(made->event.who.tgid);
     }
     on_event(made->event);
-  } else if (const auto* descriptor = std::get_if<DescriptorNote>(&decoded); descriptor != nullptr && tracker_) {
-    tracker_->on_descriptor(descriptor->note, *this);
-  } else if (const auto* state = std::get_if<SocketStateNote>(&decoded); state != nullptr && tracker_) {
-    tracker_->on_state(state->note, *this);
+  } else if (const auto* descriptor = std::get_if<DescriptorNote>(&decoded); descriptor != nullptr && follower_) {
+    follower_->on_descriptor(descriptor->note, *this);
+  } else if (const auto* state = std::get_if<SocketStateNote>(&decoded); state != nullptr && follower_) {
+    follower_->on_state(state->note, *this);
   } else if (std::holds_alternative<Heartbeat>(decoded)) {
     ++self_events_;
   } else {
@@ -177,7 +190,7 @@ void TracepointBackend::on_wire(Bytes record) {
   }
 }
 
-void TracepointBackend::on_event(const Event& event) {
+void BpfBackend::on_event(const Event& event) {
   if (is_self(event)) {
     ++self_events_;
     return;
@@ -185,7 +198,7 @@ void TracepointBackend::on_event(const Event& event) {
   handler_->on_event(event);
 }
 
-bool TracepointBackend::is_self(const Event& event) {
+bool BpfBackend::is_self(const Event& event) {
   const bool own = event.who.tgid == config_.self_tgid;
   if (const auto* opened = std::get_if<FlowOpened>(&event.body)) {
     const bool test = (opened->local && self_ports_.contains(opened->local->port)) ||
@@ -203,7 +216,7 @@ bool TracepointBackend::is_self(const Event& event) {
   return own;
 }
 
-BackendCounters TracepointBackend::counters() const {
+BackendCounters BpfBackend::counters() const {
   const wire_counters kernel = read_counters(object_->map_fd("counters"));
   BackendCounters out;
   out.produced = kernel.produced;
@@ -213,10 +226,14 @@ BackendCounters TracepointBackend::counters() const {
   out.lost_bytes = kernel.failed_bytes;
   out.self_events = self_events_;
   out.flows_untracked = kernel.flows_untracked;
-  // Of programs on perf events most kernels do not count the runs that they skip (before 6.7).
-  const auto missed = tracker_ ? std::nullopt : object_->missed_runs();
-  out.missed_runs_measured = missed.has_value();
-  out.missed_runs = missed.value_or(0);
+  const auto missed = object_->missed_runs();
+  out.missed_runs = missed ? untold_runs(*missed) : 0;
+  out.missed_runs_measured =
+      missed_runs_ == MissedRuns::by_kernel_unless_zero ? out.missed_runs != 0 : missed.has_value();
+  if (missed_runs_ == MissedRuns::by_programs) {
+    out.missed_runs_measured = true;
+    out.missed_runs = std::max<std::uint64_t>(out.missed_runs, kernel.missed);
+  }
   return out;
 }
 

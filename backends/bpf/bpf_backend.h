@@ -1,0 +1,97 @@
+// The running half of every backend on BPF programs, the same for all mechanisms: reads records, leaves the tracer's
+// own out, and hands events on; where the programs cannot say everything, through a RecordFollower.
+#pragma once
+
+#include <memory>
+#include <unordered_set>
+#include <vector>
+
+#include "backends/bpf/beat_sender.h"
+#include "backends/bpf/bpf_object.h"
+#include "backends/bpf/decode.h"
+#include "backends/bpf/event_reader.h"
+#include "backends/bpf/record_follower.h"
+#include "backends/bpf/verdict_map.h"
+
+namespace tracer {
+
+// Who counts the runs of programs that the kernel skipped.
+enum class MissedRuns : std::uint8_t {
+  // Programs on perf events: kernels before 6.7 count nothing (dd8657894c11, "bpf: Count missed stats in
+  // trace_call_bpf"), so that 0 means nothing, but any other number does.
+  by_kernel_unless_zero,
+  by_kernel,  // where it does (5.12)
+  // Also by programs that pair the beginning with the end of a call: on every kernel. The larger count is told, for one
+  // skipped run may be in both.
+  by_programs,
+};
+
+struct BpfBackendOptions {
+  std::size_t ring_bytes = 0;        // buffer between kernel and tracer; a power of two, at least a page
+  bool ring_buffer = true;           // false: perf buffers (kernels before 5.8)
+  bool mappable_arrays = true;       // false: verdicts by system call (kernels before 5.5)
+  std::unique_ptr<BeatSender> beat;  // what the programs answer; never null
+  MissedRuns missed_runs = MissedRuns::by_kernel;
+  bool twice = false;                        // BpfImage has it
+  std::uint32_t receive_flags_argument = 0;  // wire_config has it
+};
+
+// Fails with the reason of the first of `programs` that is not attached.
+[[nodiscard]] Result<void> require_attached(std::span<const std::string_view> programs,
+                                            std::span<const AttachOutcome> outcomes);
+
+class BpfBackend final : public Backend, private WireHandler, private EventHandler {
+ public:
+  // Opens reader and verdict map, and configures the programs of a loaded object. They may be attached afterwards.
+  [[nodiscard]] static Result<std::unique_ptr<BpfBackend>> make(std::unique_ptr<BpfObject> object,
+                                                                BpfBackendOptions options);
+
+  [[nodiscard]] BpfObject& object() { return *object_; }
+  // After attaching, before the self-test.
+  void follow(std::unique_ptr<RecordFollower> follower);
+  // After attaching: an own loopback exchange must come back out. What else comes meanwhile is kept for the first
+  // drain.
+  [[nodiscard]] Result<void> run_self_test();
+  [[nodiscard]] bool self_data_seen() const { return self_data_seen_; }
+
+  [[nodiscard]] int fd() const override { return reader_->fd(); }
+  [[nodiscard]] Result<Drained> drain(EventHandler& handler, std::size_t budget) override;
+  void set_verdict(FlowId flow, Direction direction, StreamVerdict verdict) override {
+    verdicts_->set(flow, direction, verdict);
+  }
+  [[nodiscard]] BackendCounters counters() const override;
+
+ private:
+  BpfBackend() = default;
+  [[nodiscard]] Result<void> configure(bool trace_self);
+  [[nodiscard]] Result<void> await_heartbeat();
+  void on_wire(Bytes record) override;
+  void on_event(const Event& event) override;
+  void tell_losses(std::uint32_t lost_before);
+  void watch_for_self_test(Bytes record);
+  // The tracer's own connection of the self-test is not the user's business.
+  [[nodiscard]] bool is_self(const Event& event);
+
+  std::unique_ptr<BpfObject> object_;
+  std::unique_ptr<EventReader> reader_;
+  std::unique_ptr<VerdictMap> verdicts_;
+  std::unique_ptr<BeatSender> beat_;
+  std::unique_ptr<RecordFollower> follower_;  // null: the programs say everything
+  EventHandler* handler_ = nullptr;           // null: not drained yet, records are kept
+  std::vector<Event> adopted_;                // connections from before, for the first drain
+  std::vector<std::vector<std::byte>> kept_;
+  std::unordered_set<std::uint64_t> self_flows_;
+  wire_config config_{};
+  MissedRuns missed_runs_{};
+  std::unordered_set<std::uint16_t> self_ports_;  // of the self-test
+  std::size_t kept_bytes_ = 0;
+  std::uint64_t next_sweep_ns_ = 0;
+  bool self_data_seen_ = false;
+  bool heartbeat_seen_ = false;
+  std::uint64_t delivered_ = 0;
+  std::uint64_t self_events_ = 0;
+  std::uint64_t dropped_ = 0;
+  std::uint32_t told_lost_ = 0;
+};
+
+}  // namespace tracer
