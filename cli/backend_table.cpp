@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "backends/ebpf/ebpf.h"
 #include "backends/tracepoint/tracepoint.h"
 
 namespace tracer::cli {
@@ -12,17 +13,30 @@ bool supported(const CapabilityReport& report, Capability capability) {
   return answer != nullptr && answer->verdict == Verdict::supported;
 }
 
+Result<OpenedBackend> ebpf(const OpenRequest& request) {
+  EbpfOptions options;
+  options.mechanism = request.mechanism;
+  if (request.ring_kib) options.ring_bytes = std::size_t{*request.ring_kib} << 10;
+  options.ring_buffer = supported(*request.report, Capability::bpf_ring_buffer);
+  options.mappable_arrays = supported(*request.report, Capability::bpf_mmapable_array);
+  options.kernel_reads = supported(*request.report, Capability::bpf_probe_read_kernel);
+  return open_ebpf(options);
+}
+
 Result<OpenedBackend> tracepoint(const OpenRequest& request) {
   TracepointOptions options;
   options.mechanism = request.mechanism;
   if (request.ring_kib) options.ring_bytes = std::size_t{*request.ring_kib} << 10;
   options.ring_buffer = supported(*request.report, Capability::bpf_ring_buffer);
   options.mappable_arrays = supported(*request.report, Capability::bpf_mmapable_array);
+  options.kernel_reads = supported(*request.report, Capability::bpf_probe_read_kernel);
   options.ownership = request.ownership;
   return open_tracepoint(options);
 }
 
 constexpr std::array rows{
+    BackendRow{BackendKind::ebpf, Mechanism::fentry, ebpf},
+    BackendRow{BackendKind::ebpf, Mechanism::kprobe, ebpf},
     BackendRow{BackendKind::tracepoint, Mechanism::tp_btf, tracepoint},
     BackendRow{BackendKind::tracepoint, Mechanism::raw_tp, tracepoint},
     BackendRow{BackendKind::tracepoint, Mechanism::syscall_tp, tracepoint},

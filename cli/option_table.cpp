@@ -96,7 +96,7 @@ constexpr std::array rows{
               Section::choice, show},
     OptionRow{"backend", 0, "LIST", "only these backends, in this order", "tracepoint", Section::choice,
               [](Options& o, Text v) { return append_list(o.backends, v, parse_backend); }},
-    OptionRow{"mechanism", 0, "NAME", "only this way to hook in: tp_btf, syscall_tp, ...", "syscall_tp",
+    OptionRow{"mechanism", 0, "NAME", "only this way to hook in: fentry, kprobe, tp_btf, ...", "syscall_tp",
               Section::choice, [](Options& o, Text v) { return store(o.mechanism, parse_mechanism(v)); }},
     OptionRow{"without", 0, "CAPABILITY", "do as if the kernel could not do this: btf, bpf_ring_buffer, ...", "btf",
               Section::choice, [](Options& o, Text v) { return append_list(o.without, v, parse_capability); }},

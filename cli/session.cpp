@@ -137,7 +137,7 @@ Next Session::step(Wake wake, Time now) {
   Next next;
   if (end_reason_.empty()) next.again = drain_once(now);
   look_after_output(wake, now);
-  report_slow_reader(now, false);
+  report_losses(now, false);
   report_silence(now);
   if (writer_.complete()) end("count");
   if (now >= deadline_) end("duration");
@@ -187,19 +187,41 @@ void Session::look_after_output(Wake wake, Time now) {
   if (output_.state() == OutputState::failed) end("output failed: " + output_.error().context);
 }
 
-void Session::report_slow_reader(Time now, bool at_end) {
+// What no event tells of.
+void Session::report_losses(Time now, bool at_end) {
   if (now < next_loss_report_ && !at_end) return;
   next_loss_report_ = now + times_.loss_report;
+  report_slow_reader();
+  report_missed_runs();
+}
+
+void Session::report_slow_reader() {
   const std::uint64_t records = writer_.not_taken() - slow_told_;
   const std::uint64_t bytes = output_.counts().dropped_bytes - slow_bytes_told_;
   if (records == 0 || output_.state() == OutputState::closed || output_.state() == OutputState::failed) return;
-  Record record;
-  record.timestamp = wall_now();
-  record.body = Loss{{"sink_slow", records, bytes}, "sink"};
-  if (options_.meta && !writer_.write_meta(record)) return;  // still no room: told later, with what comes to it
+  if (!tell(Loss{{"sink_slow", records, bytes}, "sink"})) return;  // told later, with what comes to it
   slow_told_ = writer_.not_taken();
   slow_bytes_told_ = output_.counts().dropped_bytes;
-  if (!options_.meta) talk_.notice("loss: sink_slow: " + std::to_string(records) + " records");
+}
+
+void Session::report_missed_runs() {
+  const BackendCounters counters = backend_.backend->counters();
+  if (!counters.missed_runs_measured || counters.missed_runs <= missed_told_) return;
+  if (tell(Loss{{"missed_runs", counters.missed_runs - missed_told_, 0}, "kernel"}))
+    missed_told_ = counters.missed_runs;
+}
+
+bool Session::tell(Loss loss) {
+  if (!options_.meta) {
+    const std::string_view what = loss.where == "sink" ? " records" : " events";
+    talk_.notice("loss: " + std::string(loss.count.cause) + ": " + std::to_string(loss.count.events) +
+                 std::string(what));
+    return true;
+  }
+  Record record;
+  record.timestamp = wall_now();
+  record.body = loss;
+  return writer_.write_meta(record);
 }
 
 void Session::report_silence(Time now) {
@@ -268,6 +290,7 @@ Record Session::last_record() const {
   raise(last.lost, "ring_full", counters.lost_ring_full, counters.lost_bytes);
   raise(last.lost, "malformed", counters.lost_user, 0);
   raise(last.lost, "kernel_flow_limit", counters.flows_untracked, 0);
+  if (counters.missed_runs_measured) raise(last.lost, "missed_runs", counters.missed_runs, 0);
   raise(last.lost, "reorder_late", window_.too_late(), 0);
   raise(last.lost, "sink_slow", writer_.not_taken() + output_.counts().unwritten, output_.counts().dropped_bytes);
   Record record;
@@ -280,7 +303,7 @@ int Session::finish() {
   last_drain();
   const Time until = steady_clock::now() + times_.patience;
   if (output_.queued_bytes() != 0) flush_patiently(until);
-  report_slow_reader(steady_clock::now(), true);
+  report_losses(steady_clock::now(), true);
   // A reader that does not read gets no more records, so that there is room for the end.
   if (output_.state() != OutputState::ok) output_.abandon();
   const std::uint64_t given_up = output_.counts().unwritten;

@@ -56,7 +56,11 @@ class Session final : public LoopClient, private RecordSink, private VerdictSink
 
   bool drain_once(Time now);
   void look_after_output(Wake wake, Time now);
-  void report_slow_reader(Time now, bool at_end);
+  void report_losses(Time now, bool at_end);
+  void report_slow_reader();
+  void report_missed_runs();
+  // False: there is no room for it in the output.
+  bool tell(Loss loss);
   void report_silence(Time now);
   void end(std::string reason);
   void last_drain();
@@ -76,7 +80,7 @@ class Session final : public LoopClient, private RecordSink, private VerdictSink
 
   Time began_, deadline_, last_event_, last_check_, next_loss_report_, next_silence_;
   std::uint64_t events_seen_ = 0;
-  std::uint64_t slow_told_ = 0, slow_bytes_told_ = 0;
+  std::uint64_t slow_told_ = 0, slow_bytes_told_ = 0, missed_told_ = 0;
   std::string end_reason_;  // empty: still running
   int signal_ = 0;
   bool failed_ = false;  // the backend died

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "cli/own_processes.h"
+#include "cli/unattached.h"
 #include "core/sinks/json_sink.h"
 #include "core/sinks/text_sink.h"
 #include "probe-matrix/planner.h"
@@ -49,9 +50,7 @@ void tell_plan(const TraceRequest& request, const Opened& opened, const Capabili
     }
   }
   for (const OpenedBackend& backend : opened.backends) {
-    for (const AttachOutcome& outcome : backend.outcomes) {
-      if (!outcome.attached) request.talk.detail("not attached: " + outcome.what + ": " + outcome.reason);
-    }
+    for (const std::string& line : describe_unattached(backend.outcomes)) request.talk.notice(line);
   }
 }
 

@@ -33,7 +33,8 @@ EventTime event_now() {
 struct Script {
   std::function<Result<Drained>(EventHandler&, int round)> on_drain = [](EventHandler&, int) { return Drained::idle; };
   BackendCounters counters;
-  std::string typed_refuses;  // why tp_btf does not open; empty: it does
+  std::vector<AttachOutcome> outcomes{{"sys_enter_connect", true, {}}};
+  std::string fentry_refuses;  // why fentry does not open; empty: it does
   int opened = 0;
 };
 Script script;
@@ -54,17 +55,19 @@ class FakeBackend final : public Backend {
 
 Result<OpenedBackend> open_fake(const OpenRequest& request) {
   ++script.opened;
-  if (request.mechanism == Mechanism::tp_btf && !script.typed_refuses.empty()) {
-    return fail(Errc::not_supported, script.typed_refuses);
+  if (request.mechanism == Mechanism::fentry && !script.fentry_refuses.empty()) {
+    return fail(Errc::not_supported, script.fentry_refuses);
   }
   OpenedBackend opened;
   opened.backend = std::make_unique<FakeBackend>();
   opened.self_test_seen = true;
-  opened.outcomes.push_back({"sys_enter_connect", true, {}});
+  opened.outcomes = script.outcomes;
   return opened;
 }
 
-constexpr BackendRow rows[] = {{BackendKind::tracepoint, Mechanism::tp_btf, open_fake},
+constexpr BackendRow rows[] = {{BackendKind::ebpf, Mechanism::fentry, open_fake},
+                               {BackendKind::ebpf, Mechanism::kprobe, open_fake},
+                               {BackendKind::tracepoint, Mechanism::tp_btf, open_fake},
                                {BackendKind::tracepoint, Mechanism::syscall_tp, open_fake}};
 
 class Nobody final : public Ownership {
@@ -180,8 +183,8 @@ TEST_F(TraceTest, BeginsWithTraceStartAndEndsWithTraceEnd) {
       << outcome.out << outcome.talk;
   const auto& start = outcome.lines.front();
   EXPECT_EQ(start["self_test_seen"], true);
-  EXPECT_EQ(start["plan"]["http"]["backend"], "tracepoint");
-  EXPECT_EQ(start["plan"]["http"]["mechanism"], "tp_btf");
+  EXPECT_EQ(start["plan"]["http"]["backend"], "ebpf");
+  EXPECT_EQ(start["plan"]["http"]["mechanism"], "fentry");
   EXPECT_FALSE(start["version"].empty());
   const auto& last = outcome.lines.back();
   EXPECT_EQ(last["reason"], "duration");
@@ -191,7 +194,7 @@ TEST_F(TraceTest, BeginsWithTraceStartAndEndsWithTraceEnd) {
   EXPECT_EQ(last["events_produced"], 14);
   EXPECT_EQ(last["events_delivered"], 12);
   EXPECT_GE(last["duration_ms"], 300.0);
-  EXPECT_THAT(outcome.talk, HasSubstr("http: tracepoint/tp_btf"));
+  EXPECT_THAT(outcome.talk, HasSubstr("http: ebpf/fentry"));
 }
 
 TEST_F(TraceTest, CountEndsTheRunAtThatManyRecords) {
@@ -243,12 +246,12 @@ TEST_F(TraceTest, NoMetaLeavesOnlyRecords) {
 }
 
 TEST_F(TraceTest, WhatDoesNotOpenIsPlannedAround) {
-  script.typed_refuses = "attach sys_enter: the verifier said no";
+  script.fentry_refuses = "attach sys_enter: the verifier said no";
   const Outcome outcome = run({"-d", "0.05"});
   EXPECT_EQ(outcome.code, exit_ok);
   ASSERT_FALSE(outcome.lines.empty());
   const auto& http = outcome.lines.front()["plan"]["http"];
-  EXPECT_EQ(http["mechanism"], "syscall_tp");
+  EXPECT_EQ(http["mechanism"], "kprobe");
   EXPECT_THAT(http["rejected"].dump(), HasSubstr("the verifier said no"));
   EXPECT_EQ(script.opened, 2);
   const Outcome strict = run({"-d", "0.05", "--strict"});
@@ -256,10 +259,19 @@ TEST_F(TraceTest, WhatDoesNotOpenIsPlannedAround) {
   EXPECT_TRUE(strict.lines.empty()) << "nothing is said on standard output by a run that did not start";
 }
 
+TEST_F(TraceTest, AProgramThatDoesNotRunIsNamedOnTheScreen) {
+  script.outcomes.push_back({"tracer_destroy", false, "Permission denied: the verifier's last words"});
+  const Outcome outcome = run({"-d", "0.05"});
+  EXPECT_EQ(outcome.code, exit_ok);
+  EXPECT_THAT(outcome.talk, HasSubstr("not running: tracer_destroy: Permission denied: the verifier's last words\n"));
+  EXPECT_THAT(outcome.lines.front()["blind"].dump(), HasSubstr("tracer_destroy: Permission denied"));
+  EXPECT_EQ(run({"-q", "-d", "0.05"}).talk, "");
+}
+
 TEST_F(TraceTest, WhatCannotBeCapturedHasItsExitCode) {
-  script.typed_refuses = "broken";
-  EXPECT_EQ(run({"--mechanism", "tp_btf"}).code, exit_start);
-  script.typed_refuses.clear();
+  script.fentry_refuses = "broken";
+  EXPECT_EQ(run({"--mechanism", "fentry"}).code, exit_start);
+  script.fentry_refuses.clear();
   EXPECT_EQ(run({"--backend", "pcap"}).code, exit_kernel);
   EXPECT_EQ(run({"--require", "tls"}).code, exit_kernel);
   EXPECT_EQ(run({"--without", "bpf_syscall"}).code, exit_kernel);
@@ -290,6 +302,24 @@ TEST_F(TraceTest, LossIsReportedAndFailsOnDemand) {
   EXPECT_EQ(run({"-d", "0.05", "--fail-on-loss"}).code, exit_loss);
   script.counters = {};
   EXPECT_EQ(run({"-d", "0.05", "--fail-on-loss"}).code, exit_ok);
+}
+
+TEST_F(TraceTest, RunsThatTheKernelSkippedAreALoss) {
+  times.loss_report = milliseconds(10);
+  script.counters.missed_runs = 7;
+  const Outcome unmeasured = run({"-d", "0.05", "--fail-on-loss"});
+  EXPECT_EQ(unmeasured.code, exit_ok) << "a number that means nothing is not a loss";
+  EXPECT_EQ(unmeasured.lines.back()["missing"].dump(), R"(["missed_runs"])");
+  script.counters.missed_runs_measured = true;
+  const Outcome measured = run({"-d", "0.05", "--fail-on-loss"});
+  EXPECT_EQ(measured.code, exit_loss);
+  EXPECT_EQ(measured.types(), (std::vector<std::string>{"trace_start", "loss", "trace_end"})) << "told once";
+  EXPECT_EQ(measured.lines[1]["cause"], "missed_runs");
+  EXPECT_EQ(measured.lines[1]["where"], "kernel");
+  EXPECT_EQ(measured.lines[1]["events"], 7);
+  EXPECT_EQ(measured.lines.back()["missed_runs"], 7);
+  EXPECT_EQ(measured.lines.back()["lost"]["missed_runs"]["events"], 7);
+  EXPECT_THAT(run({"-d", "0.05", "--no-meta"}).talk, HasSubstr("loss: missed_runs: 7 events"));
 }
 
 TEST_F(TraceTest, AReaderThatLeavesEndsAnIdleRun) {

@@ -1,0 +1,93 @@
+#include "backends/ebpf/ebpf.h"
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "backends/bpf/bpf_backend.h"
+#include "backends/bpf/control_maps.h"
+#include "backends/bpf/kernel_features.h"
+#include "backends/ebpf/kernel_functions.h"
+#include "backends/ebpf/socket_beat.h"
+
+extern "C" {
+extern const unsigned char ebpf_fentry_start[], ebpf_fentry_end[];
+extern const unsigned char ebpf_fentry_loop_start[], ebpf_fentry_loop_end[];
+extern const unsigned char ebpf_fentry_sealed_start[], ebpf_fentry_sealed_end[];
+extern const unsigned char ebpf_kprobe_start[], ebpf_kprobe_end[];
+extern const unsigned char ebpf_kprobe_perf_start[], ebpf_kprobe_perf_end[];
+}
+
+namespace tracer {
+namespace {
+
+// Without these there is nothing to see; each of the others costs only what it buys.
+constexpr std::array<std::string_view, 4> required_programs{"tracer_send_enter", "tracer_send_exit",
+                                                            "tracer_receive_enter", "tracer_receive_exit"};
+// COPY_PLACES of copy.bpf.h.
+constexpr std::uint32_t works_per_processor = 2;
+
+std::span<const unsigned char> object_for(const EbpfOptions& options, const KernelFeatures& features) {
+  if (options.mechanism == Mechanism::fentry) {
+    if (!options.kernel_reads) return std::span(ebpf_fentry_sealed_start, ebpf_fentry_sealed_end);
+    return features.bpf_loop ? std::span(ebpf_fentry_loop_start, ebpf_fentry_loop_end)
+                             : std::span(ebpf_fentry_start, ebpf_fentry_end);
+  }
+  return options.ring_buffer ? std::span(ebpf_kprobe_start, ebpf_kprobe_end)
+                             : std::span(ebpf_kprobe_perf_start, ebpf_kprobe_perf_end);
+}
+
+BpfImage image_for(const EbpfOptions& options, const KernelFunctions& functions, const KernelFeatures& features) {
+  BpfImage image;
+  image.bytes = object_for(options, features);
+  image.twice = features.hold_processor;
+  image.name = "tracer";
+  image.btf_path = options.btf_path;
+  image.map_entries = {{"copy_works", works_per_processor * possible_processors()}};
+  if (options.ring_buffer) image.map_entries.push_back({"events", static_cast<std::uint32_t>(options.ring_bytes)});
+  if (!functions.sendpage) image.leave_out = {"tracer_sendpage_enter", "tracer_sendpage_exit"};
+  image.keep_user_reads = options.mechanism == Mechanism::fentry && !options.kernel_reads;
+  return image;
+}
+
+}  // namespace
+
+Result<OpenedBackend> open_ebpf(const EbpfOptions& options) {
+  if (options.mechanism != Mechanism::fentry && options.mechanism != Mechanism::kprobe)
+    return fail(Errc::invalid_argument, "ebpf has no mechanism " + std::string(to_string(options.mechanism)));
+  if (options.mechanism == Mechanism::fentry && !options.ring_buffer)
+    return fail(Errc::invalid_argument, "fentry needs a ring buffer");
+  const auto types = read_kernel_types(options.btf_path);
+  if (!types) return std::unexpected(types.error());
+  const auto functions = find_kernel_functions(*types);
+  if (!functions) return std::unexpected(functions.error());
+  const auto features = find_kernel_features(*types);
+  if (!features) return std::unexpected(features.error());
+  auto beat = make_socket_beat();
+  if (!beat) return std::unexpected(beat.error());
+
+  OpenedBackend opened;
+  opened.kind = BackendKind::ebpf;
+  opened.mechanism = options.mechanism;
+  auto object = BpfObject::load(image_for(options, *functions, *features), opened.outcomes);
+  if (!object) return std::unexpected(object.error());
+  BpfBackendOptions running;
+  running.ring_bytes = options.ring_bytes;
+  running.ring_buffer = options.ring_buffer;
+  running.mappable_arrays = options.mappable_arrays;
+  running.beat = std::move(*beat);
+  running.missed_runs = MissedRuns::by_programs;
+  running.twice = features->hold_processor;
+  running.receive_flags_argument = functions->receive_flags_argument;
+  auto backend = BpfBackend::make(std::move(*object), std::move(running));
+  if (!backend) return std::unexpected(backend.error());
+  (*backend)->object().attach_all(opened.outcomes);
+  if (auto complete = require_attached(required_programs, opened.outcomes); !complete)
+    return std::unexpected(complete.error());
+  if (auto tested = (*backend)->run_self_test(); !tested) return std::unexpected(tested.error());
+  opened.self_test_seen = (*backend)->self_data_seen();
+  opened.backend = std::move(*backend);
+  return opened;
+}
+
+}  // namespace tracer
