@@ -1,0 +1,183 @@
+// The floor must load on kernels of the time of 4.18: checked on the objects that are linked into the tracer.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/bpf_limits/limits.h"
+
+extern "C" {
+extern const unsigned char tracepoint_floor_start[], tracepoint_floor_end[];
+extern const unsigned char tracepoint_floor_perf_start[], tracepoint_floor_perf_end[];
+extern const unsigned char tracepoint_floor_typed_start[], tracepoint_floor_typed_end[];
+extern const unsigned char tracepoint_typed_start[], tracepoint_typed_end[];
+extern const unsigned char tracepoint_raw_start[], tracepoint_raw_end[];
+extern const unsigned char ebpf_fentry_start[], ebpf_fentry_end[];
+extern const unsigned char ebpf_fentry_sealed_start[], ebpf_fentry_sealed_end[];
+extern const unsigned char ebpf_kprobe_start[], ebpf_kprobe_end[];
+extern const unsigned char ebpf_kprobe_perf_start[], ebpf_kprobe_perf_end[];
+extern const unsigned char fits_start[], fits_end[];
+extern const unsigned char has_loop_start[], has_loop_end[];
+extern const unsigned char has_data_start[], has_data_end[];
+extern const unsigned char has_relocation_start[], has_relocation_end[];
+extern const unsigned char has_many_start[], has_many_end[];
+extern const unsigned char has_many_in_callee_start[], has_many_in_callee_end[];
+extern const unsigned char has_helper_start[], has_helper_end[];
+}
+
+namespace tracer {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr const char* by_loader =
+    "5.5; elsewhere libbpf puts the one that reads any memory in its place (4.1, _str 4.11)";
+
+constexpr AllowedHelper floor_helpers[] = {
+    {1, "3.19"},       // bpf_map_lookup_elem
+    {2, "3.19"},       // bpf_map_update_elem
+    {3, "3.19"},       // bpf_map_delete_elem
+    {5, "4.1"},        // bpf_ktime_get_ns
+    {8, "4.1"},        // bpf_get_smp_processor_id
+    {14, "4.2"},       // bpf_get_current_pid_tgid
+    {15, "4.2"},       // bpf_get_current_uid_gid
+    {16, "4.2"},       // bpf_get_current_comm
+    {25, "4.4"},       // bpf_perf_event_output
+    {112, by_loader},  // bpf_probe_read_user
+    {113, by_loader},  // bpf_probe_read_kernel
+    {114, by_loader},  // bpf_probe_read_user_str
+    {115, by_loader},  // bpf_probe_read_kernel_str
+};
+
+// The floor with a ring buffer is only opened where there is one (5.8, and distributions that brought it to older
+// kernels). What else that implies it may use as well.
+constexpr AllowedHelper
+    ring_helpers[] =
+        {
+            {1, "3.19"},      {2, "3.19"},      {3, "3.19"},  {5, "4.1"},       {8, "4.1"},
+            {14, "4.2"},      {15, "4.2"},      {16, "4.2"},  {112, by_loader}, {113, by_loader},
+            {114, by_loader}, {115, by_loader}, {130, "5.8"},  // bpf_ringbuf_output
+            {134, "5.8"},                                      // bpf_ringbuf_query
+};
+
+constexpr ObjectLimits perf_limits{.instructions_max = 4095, .loops = false, .helpers = floor_helpers};
+constexpr ObjectLimits ring_limits{.instructions_max = 4095, .loops = true, .helpers = ring_helpers};
+
+std::vector<std::string> judge(std::span<const unsigned char> image, const ObjectLimits& limits = perf_limits) {
+  const auto object = read_bpf_elf(image);
+  if (!object) return {object.error().context};
+  return violations(*object, limits);
+}
+
+TEST(FloorLimits, TheFloorWithPerfBuffersKeepsThem) {
+  EXPECT_THAT(judge({tracepoint_floor_perf_start, tracepoint_floor_perf_end}), IsEmpty());
+}
+
+TEST(FloorLimits, TheFloorWithARingBufferKeepsThemButForLoops) {
+  EXPECT_THAT(judge({tracepoint_floor_start, tracepoint_floor_end}, ring_limits), IsEmpty());
+}
+
+TEST(FloorLimits, TheObjectsAreTheOnesMeant) {
+  for (const std::span<const unsigned char> image :
+       {std::span(tracepoint_floor_start, tracepoint_floor_end),
+        std::span(tracepoint_floor_perf_start, tracepoint_floor_perf_end)}) {
+    const auto object = read_bpf_elf(image);
+    ASSERT_TRUE(object) << object.error().context;
+    std::vector<std::string> names;
+    for (const BpfFunction& each : object->functions)
+      if (each.section == "tracepoint") names.push_back(each.name);
+    EXPECT_THAT(names,
+                testing::UnorderedElementsAre("floor_enter", "floor_data_exit", "floor_descriptor_exit", "floor_state",
+                                              "floor_destroy", "floor_fork", "floor_exec", "floor_process_exit"));
+  }
+}
+
+// The compiler makes such instructions by itself: clang turned "add the constant 0" into an atomic "or".
+TEST(EveryObject, HasNoInstructionThat5_10DoesNotKnow) {
+  const std::pair<const char*, std::span<const unsigned char>> objects[] = {
+      {"tracepoint_floor", {tracepoint_floor_start, tracepoint_floor_end}},
+      {"tracepoint_floor_perf", {tracepoint_floor_perf_start, tracepoint_floor_perf_end}},
+      {"tracepoint_floor_typed", {tracepoint_floor_typed_start, tracepoint_floor_typed_end}},
+      {"tracepoint_typed", {tracepoint_typed_start, tracepoint_typed_end}},
+      {"tracepoint_raw", {tracepoint_raw_start, tracepoint_raw_end}},
+      {"ebpf_fentry", {ebpf_fentry_start, ebpf_fentry_end}},
+      {"ebpf_fentry_sealed", {ebpf_fentry_sealed_start, ebpf_fentry_sealed_end}},
+      {"ebpf_kprobe", {ebpf_kprobe_start, ebpf_kprobe_end}},
+      {"ebpf_kprobe_perf", {ebpf_kprobe_perf_start, ebpf_kprobe_perf_end}},
+  };
+  for (const auto& [name, image] : objects) {
+    const auto object = read_bpf_elf(image);
+    ASSERT_TRUE(object) << name << ": " << object.error().context;
+    EXPECT_THAT(violations(*object, perf_limits),
+                testing::Each(testing::Not(testing::AnyOf(HasSubstr("atomic"), HasSubstr("32-bit")))))
+        << name;
+  }
+}
+
+// Each of these objects passes one limit, and nothing else.
+TEST(FloorLimits, SomethingSmallFits) { EXPECT_THAT(judge({fits_start, fits_end}), IsEmpty()); }
+
+TEST(FloorLimits, ALoopIsFound) {
+  EXPECT_THAT(judge({has_loop_start, has_loop_end}), ElementsAre("program: a loop (kernel 5.3)"));
+}
+
+TEST(FloorLimits, GlobalDataIsFound) {
+  EXPECT_THAT(judge({has_data_start, has_data_end}), ElementsAre(AllOf(HasSubstr(".bss"), HasSubstr("5.2"))));
+}
+
+TEST(FloorLimits, ARelocationIsFound) {
+  EXPECT_THAT(judge({has_relocation_start, has_relocation_end}), ElementsAre(HasSubstr("CO-RE")));
+}
+
+TEST(FloorLimits, TooManyInstructionsAreFound) {
+  EXPECT_THAT(judge({has_many_start, has_many_end}),
+              ElementsAre(testing::MatchesRegex("program: [4-9][0-9]+ instr.*")));
+}
+
+TEST(FloorLimits, CalledFunctionsCount) {
+  EXPECT_THAT(judge({has_many_in_callee_start, has_many_in_callee_end}),
+              ElementsAre(testing::MatchesRegex("program: [4-9][0-9]+ instr.*")));
+}
+
+TEST(FloorLimits, AYoungHelperIsFound) {
+  EXPECT_THAT(judge({has_helper_start, has_helper_end}), ElementsAre("program: helper 35 is not in the list"));
+}
+
+// What code generation v2 does not make, by hand.
+BpfElf object_of(std::vector<BpfInstruction> code) {
+  BpfElf object;
+  object.functions.push_back({"program", "tracepoint", std::move(code), {}});
+  return object;
+}
+
+TEST(FloorLimits, AYoungAtomicOperationIsFound) {
+  constexpr BpfInstruction exit{0x95, 0, 0, 0};
+  EXPECT_THAT(violations(object_of({{0xdb, 1, 0, 0}, exit}), perf_limits), IsEmpty());
+  EXPECT_THAT(violations(object_of({{0xdb, 1, 0, 1}, exit}), perf_limits),
+              ElementsAre("program: an atomic operation of 5.12"));
+}
+
+TEST(FloorLimits, A32BitComparisonIsFound) {
+  EXPECT_THAT(violations(object_of({{0x16, 0, 1, 0}, {0xb7, 0, 0, 0}, {0x95, 0, 0, 0}}), perf_limits),
+              ElementsAre(HasSubstr("32-bit registers")));
+}
+
+TEST(FloorLimits, AJumpBackToASharedEndIsNoLoop) {
+  // 0: if r1 goto 3   1: r0 = 0   2: exit   3: goto 1
+  const std::vector<BpfInstruction> code{{0x15, 0, 2, 0}, {0xb7, 0, 0, 0}, {0x95, 0, 0, 0}, {0x05, 0, -3, 0}};
+  EXPECT_FALSE(has_loop(code));
+  // 0: r0 = 0   1: if r1 goto 0   2: exit
+  const std::vector<BpfInstruction> again{{0xb7, 0, 0, 0}, {0x15, 0, -2, 0}, {0x95, 0, 0, 0}};
+  EXPECT_TRUE(has_loop(again));
+}
+
+TEST(BpfElf, WhatIsNoObjectIsRefused) {
+  const unsigned char text[] = "not an object file";
+  EXPECT_FALSE(read_bpf_elf(text));
+  EXPECT_FALSE(read_bpf_elf({}));
+  EXPECT_FALSE(read_bpf_elf({fits_start, 40}));
+}
+
+}  // namespace
+}  // namespace tracer

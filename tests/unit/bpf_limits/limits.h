@@ -1,0 +1,32 @@
+// What a BPF object may contain so that kernels of the time of 4.18 take it. Judged on the object file alone: no kernel
+// of that age is needed to notice that one of its limits was passed.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "backends/bpf/bpf_elf.h"
+
+namespace tracer {
+
+struct AllowedHelper {
+  std::uint32_t number = 0;
+  const char* since = "";  // kernel, or what the loader does where it is missing
+};
+
+struct ObjectLimits {
+  std::size_t instructions_max = 4095;  // of a program with the functions that it calls
+  bool loops = false;                   // the verifier of 5.3 can follow them
+  std::span<const AllowedHelper> helpers;
+};
+
+// One line for each thing that does not hold; empty: the object keeps within the limits.
+[[nodiscard]] std::vector<std::string> violations(const BpfElf& object, const ObjectLimits& limits);
+
+// A jump that can come back to where it was, as the old verifier looks for it: an edge to an instruction that is still
+// being followed. A jump backwards to a shared end is none.
+[[nodiscard]] bool has_loop(std::span<const BpfInstruction> code);
+
+}  // namespace tracer
