@@ -7,14 +7,6 @@
 
 namespace tracer {
 
-namespace {
-
-constexpr std::uint64_t everything = UINT64_MAX;
-
-bool same(const StreamVerdict& a, const StreamVerdict& b) { return a.mode == b.mode && a.skip_until == b.skip_until; }
-
-}  // namespace
-
 Connection::Connection(PipelineContext& context, std::uint64_t id, Flow& first, EventTime at)
     : context_(context), id_(id), opened_at_(at) {
   flows_[0] = &first;
@@ -38,11 +30,8 @@ void Connection::on_data(Flow& flow, const FlowData& data, EventTime at) {
   if (!flow.merged && data.layer == Layer::socket) return;
   Channel& channel = channel_for(data.layer);
   channel.on_data(flow, data, at);
-  if (catching_up_ && caught_up()) {
-    catching_up_ = false;
-    refresh_observers();
-    refresh_verdicts();
-  }
+  if (catching_up_ && caught_up()) catching_up_ = false;
+  refresh_outdated();
   if (!pending_.empty()) finish_pending(at, false);
 }
 
@@ -74,6 +63,7 @@ void Connection::on_time(EventTime now) {
   for (const auto& channel : channels_) {
     if (channel) channel->on_time(now);
   }
+  refresh_outdated();
   if (!pending_.empty()) finish_pending(now, false);
 }
 
@@ -121,144 +111,6 @@ std::uint32_t Connection::process_of(Side side) const {
   return it->owner;
 }
 
-// ---- two ends ----
-
-void Connection::absorb(Connection& other_connection) {
-  Flow& flow = *other_connection.flows_[0];
-  const Flow& mine = *flows_[0];
-  flow.connection = this;
-  flow.side = Side::b;
-  flows_[1] = &flow;
-  other_connection.flows_[0] = nullptr;
-  // Counted bytes are comparable only if both counted from the beginning.
-  const auto counts_from_start = [](const Flow& it) { return it.end.opened && !it.end.preexisting; };
-  flow.merged =
-      (mine.end.offset_source == OffsetSource::sequence && flow.end.offset_source == OffsetSource::sequence) ||
-      (counts_from_start(mine) && counts_from_start(flow));
-  opened_at_ = std::min(opened_at_, other_connection.opened_at_);
-  join_possible_ = false;
-  std::array<std::uint64_t, 2> deltas{};
-  if (flow.merged) {
-    for (const Layer layer : {Layer::socket, Layer::tls_plaintext}) {
-      auto& there = other_connection.channels_[static_cast<std::size_t>(layer)];
-      Channel* here = channels_[static_cast<std::size_t>(layer)].get();
-      if (there && layer == Layer::socket) {
-        if (here == nullptr) {  // only the channel of the first flow; the second brings its own observers
-          flows_[1] = nullptr;
-          here = &channel_for(layer);
-          flows_[1] = &flow;
-        }
-        here->add_flow(mine);  // it may have been opened just now: where it starts counts from here on
-        deltas = here->adopt_flow(flow, Side::a, *there);
-        for (const Side side : {Side::a, Side::b}) {  // their side a is our side b
-          const std::uint64_t told = other_connection.told_until_[index_of(other(side))];
-          if (told != 0)
-            told_until_[index_of(side)] = std::max(told_until_[index_of(side)], told + deltas[index_of(side)]);
-        }
-      } else if (here != nullptr) {
-        here->add_flow(flow);
-      }
-    }
-  }
-  context_.counters.superseded += other_connection.pending_.size();
-  context_.counters.transactions -= other_connection.pending_.size();
-  context_.records_pending -= other_connection.pending_.size();
-  other_connection.pending_.clear();
-  choose_primary();
-  const auto& there = other_connection.channels_[static_cast<std::size_t>(Layer::socket)];
-  if (flow.merged && there) channels_[static_cast<std::size_t>(Layer::socket)]->take_held(*there, deltas);
-}
-
-void Connection::choose_primary() {
-  const auto client_side = client();
-  primary_ = flows_[1]->merged && client_side ? other(*client_side) : Side::a;
-  catching_up_ = false;
-  if (const Channel* socket = channel(Layer::socket); socket != nullptr && flows_[1]->merged) {
-    // The second flow was followed on its own for a while. What it brought there will not come again from it.
-    for (const Side side : {Side::a, Side::b}) {
-      const Direction direction = side == Side::b ? Direction::tx : Direction::rx;
-      const StreamObserver& second = socket->observer(Side::b, direction);
-      catch_up_until_[index_of(side)] = second.started() ? second.passed() : 0;
-    }
-    catching_up_ = !caught_up();
-  }
-  refresh_observers();
-  refresh_verdicts();
-}
-
-// Counted offsets come from backends that must guess which socket a descriptor is and can miss some of an end's calls:
-// there the other end's bytes are wanted too, to fill holes.
-bool Connection::one_end_suffices() const {
-  return flows_[0]->end.offset_source == OffsetSource::sequence &&
-         flows_[1]->end.offset_source == OffsetSource::sequence;
-}
-
-bool Connection::caught_up() const {
-  const Channel* socket = channel(Layer::socket);
-  for (const Side side : {Side::a, Side::b}) {
-    const StreamAssembler& stream = socket->stream(side);
-    if (catch_up_until_[index_of(side)] > (stream.started() ? stream.position() : 0)) return false;
-  }
-  return true;
-}
-
-// Whose bytes are still expected, by what the verdicts ask for.
-void Connection::refresh_observers() {
-  auto& socket = channels_[static_cast<std::size_t>(Layer::socket)];
-  if (!socket) return;
-  for (const Side side : {Side::a, Side::b}) {
-    const Flow* it = flow(side);
-    if (it == nullptr || !it->merged) continue;
-    const bool brings = !joined() || side == primary_ || catching_up_ || !one_end_suffices();
-    for (const Direction direction : {Direction::tx, Direction::rx}) {
-      socket->observer(side, direction).brings_bytes = brings;
-    }
-  }
-}
-
-StreamVerdict Connection::wanted(const Flow& flow, Direction direction) const {
-  using Mode = StreamVerdict::Mode;
-  const Channel* socket = channel(Layer::socket);
-  if (socket != nullptr && !socket->interesting()) return {Mode::quiet, 0};
-  if (!flow.merged) return {Mode::sizes, 0};
-  if (joined() && flow.side != primary_ && !catching_up_ && one_end_suffices()) return {Mode::sizes, 0};
-  if (socket == nullptr) return {};
-  const Side stream = Channel::stream_side(flow.side, direction);
-  StreamVerdict verdict;
-  verdict.mode = socket->whole(stream) ? Mode::whole : Mode::normal;
-  // Before its first byte, or word of where that lies, nobody knows how this end numbers the stream.
-  const StreamObserver& it = socket->observer(flow.side, direction);
-  if (const std::uint64_t until = socket->skip_until(stream); until != 0 && it.started()) {
-    verdict.skip_until = until - it.shift;
-  }
-  return verdict;
-}
-
-void Connection::refresh_verdicts() {
-  auto& socket = channels_[static_cast<std::size_t>(Layer::socket)];
-  for (Flow* flow : flows_) {
-    if (flow == nullptr || flow->closed) continue;
-    for (const Direction direction : {Direction::tx, Direction::rx}) {
-      const StreamVerdict verdict = wanted(*flow, direction);
-      StreamVerdict& sent = flow->verdict[index_of(direction)];
-      if (same(verdict, sent)) continue;
-      sent = verdict;
-      ++context_.counters.verdicts;
-      const bool quiet = verdict.mode == StreamVerdict::Mode::quiet;
-      flow->was_quiet |= quiet;
-      if (socket && flow->merged) {
-        StreamObserver& it = socket->observer(flow->side, direction);
-        if (quiet) {
-          it.skip_until = everything;
-        } else if (verdict.skip_until != 0) {
-          it.skip_until = verdict.skip_until + it.shift;
-        }
-      }
-      context_.verdicts.set_verdict(flow->end.id, direction, verdict);
-    }
-  }
-}
-
 void Connection::on_channel_changed(Layer layer) {
   if (layer == Layer::socket) refresh_verdicts();
 }
@@ -298,7 +150,7 @@ bool Connection::finish_record(Pending& pending, EventTime now, bool whatever) {
     std::uint32_t& tgid = pending.processes[index_of(side)];
     if (tgid == 0) tgid = process_of(side);  // the end was found, or moved its first byte, meanwhile
   }
-  fill_record(context_, *this, times, pending.processes, pending.since, *pending.record);
+  fill_record(context_, *this, pending.layer, times, pending.processes, pending.since, *pending.record);
   if (transaction != nullptr) {
     const Side client_side = client().value_or(Side::a);
     Channel& channel = *channels_[static_cast<std::size_t>(pending.layer)];
@@ -347,6 +199,7 @@ void Connection::finish_pending(EventTime now, bool whatever) {
 void Connection::check_witness(Flow& flow) {
   const Channel* socket = channel(Layer::socket);
   bool witnessed = false, agrees = true;
+  std::uint64_t counted = 0, told = 0;
   for (const Direction direction : {Direction::tx, Direction::rx}) {
     const bool tx = direction == Direction::tx;
     const std::size_t i = index_of(direction);
@@ -365,10 +218,13 @@ void Connection::check_witness(Flow& flow) {
                                     : seen.moved();
     // Fewer bytes told than counted are no surprise when events were lost or not asked for.
     const bool fewer_explained = flow.was_quiet || context_.streams.loss_epoch != flow.loss_epoch;
+    counted += fewer_explained ? 0 : *flow.witnessed[i];
+    told += moved;
     if (moved > *flow.witnessed[i] || (moved < *flow.witnessed[i] && !fewer_explained)) agrees = false;
   }
   witnessed_ |= witnessed;
   if (!agrees) ++context_.counters.ledger_mismatch;
+  if (counted > 0 && told == 0) ++context_.counters.flows_of_unseen_calls;
 }
 
 void Connection::summarize(EventTime at, std::string_view state) {
@@ -379,21 +235,22 @@ void Connection::summarize(EventTime at, std::string_view state) {
   ConnectionSummary summary;
   const EventTime now = context_.now;
   record->body = summary;  // what a transaction may lack is no business of this record
-  fill_record(context_, *this, {}, {}, opened_at_, *record);
-  summary.flow = identity_of(context_, *this, {process_of(Side::a), process_of(Side::b)}, now, *record);
+  fill_record(context_, *this, Layer::socket, {}, {}, opened_at_, *record);
+  summary.flow = identity_of(context_, *this, Layer::socket, {process_of(Side::a), process_of(Side::b)}, now, *record);
   if (!protocol().empty()) summary.protocol = protocol();
   summary.state = state;
   summary.transactions = transactions_;
   if (const Channel* socket = channel(Layer::socket)) {
-    const Flow* source = flow(primary_);
-    const auto ledger = [&](Direction direction) {
-      StreamLedger ledger_of = socket->observer(primary_, direction).ledger(context_.streams);
-      ledger_of.witnessed = source->witnessed[index_of(direction)];
+    const auto ledger = [&](Side from) {
+      const Side end = told_by(Layer::socket, from).value_or(primary_);
+      const Direction direction = end == from ? Direction::tx : Direction::rx;
+      StreamLedger ledger_of = socket->observer(end, direction).ledger(context_.streams);
+      ledger_of.witnessed = flow(end)->witnessed[index_of(direction)];
       return ledger_of;
     };
-    const bool client_is_primary = summary.flow.observed_at == ObservedAt::client;
-    summary.client_to_server = ledger(client_is_primary ? Direction::tx : Direction::rx);
-    summary.server_to_client = ledger(client_is_primary ? Direction::rx : Direction::tx);
+    const Side client_side = client_of(*this);
+    summary.client_to_server = ledger(client_side);
+    summary.server_to_client = ledger(other(client_side));
   }
   const bool since_open = [&] {
     for (const Flow* it : flows_) {

@@ -1,8 +1,9 @@
 // One TCP connection, seen from one end or, after a proven join, from both.
 //
-// Decides which end the bytes come from (the primary; after a join the server's, whose calls are fewer) and tells the
-// backend so by verdicts. Holds finished records until the client's end has told its times, in order, for a short
-// while.
+// Decides which end the bytes come from and tells the backend so by verdicts. After a join that is the primary, the
+// server's end, whose calls are fewer; but in each direction only from when it was seen to bring bytes, and only as
+// long as it misses none: what an end moves by calls that nobody sees (io_uring), the other one must tell. Holds
+// finished records until the client's end has told its times, in order, for a short while.
 #pragma once
 
 #include <array>
@@ -44,6 +45,8 @@ class Connection final : private ChannelOwner {
   [[nodiscard]] const Channel* channel(Layer layer) const { return channels_[static_cast<std::size_t>(layer)].get(); }
   [[nodiscard]] std::optional<Side> client() const;  // by the flows' roles, else by the protocol
   [[nodiscard]] Side primary() const { return primary_; }
+  // The end that brought the bytes that side `from` sent: the primary if it brought any.
+  [[nodiscard]] std::optional<Side> told_by(Layer layer, Side from) const;
   [[nodiscard]] std::uint64_t progress() const;
   [[nodiscard]] std::uint64_t transactions() const { return transactions_; }
   [[nodiscard]] std::string_view protocol() const;
@@ -73,9 +76,11 @@ class Connection final : private ChannelOwner {
   [[nodiscard]] bool may_be_joined() const;
   [[nodiscard]] bool told_before(const HttpTransaction& transaction) const;
   void choose_primary();
+  void refresh_outdated();
   void refresh_observers();
   void refresh_verdicts();
   [[nodiscard]] StreamVerdict wanted(const Flow& flow, Direction direction) const;
+  [[nodiscard]] bool only_sizes_wanted(Side end, Direction direction) const;
   [[nodiscard]] bool caught_up() const;
   [[nodiscard]] bool one_end_suffices() const;
   void check_witness(Flow& flow);

@@ -345,6 +345,7 @@ void Pipeline::fill(TraceEnd& end) const {
   for (const ProtocolCount& row : counters.protocols) {
     if (!row.analyzed) end.blind.push_back({row.protocol, row.connections, 0});
   }
+  if (counters.flows_of_unseen_calls > 0) end.blind.push_back({"unseen_calls", counters.flows_of_unseen_calls, 0});
 }
 
 }  // namespace tracer

@@ -74,6 +74,7 @@ struct PipelineCounters {
   std::uint64_t flows_evicted = 0;
   std::uint64_t pending_limit_hits = 0;
   std::uint64_t unwitnessed = 0, ledger_mismatch = 0;
+  std::uint64_t flows_of_unseen_calls = 0;  // the kernel counted bytes and no call that moved any was told
   std::uint64_t verdicts = 0;
   std::array<std::uint64_t, gap_cause_count> lost_events{};  // by GapCause, as reported
   std::vector<ProtocolCount> protocols;

@@ -71,6 +71,8 @@ void note_missing_parties(const FlowIdentity& flow, Record& record) {
 
 }  // namespace
 
+Side client_of(const Connection& connection) { return sides_of(connection).client; }
+
 TransactionTimes times_of(const Connection& connection, Layer layer, const HttpTransaction& transaction, bool wait) {
   const Channel* channel = connection.channel(layer);
   const Side client = sides_of(connection).client;
@@ -92,7 +94,7 @@ TransactionTimes times_of(const Connection& connection, Layer layer, const HttpT
   return times;
 }
 
-FlowIdentity identity_of(PipelineContext& context, const Connection& connection,
+FlowIdentity identity_of(PipelineContext& context, const Connection& connection, Layer layer,
                          const std::array<std::uint32_t, 2>& processes, EventTime at, Record& record) {
   const Sides sides = sides_of(connection);
   const Side client = sides.client, server = other(client);
@@ -103,7 +105,13 @@ FlowIdentity identity_of(PipelineContext& context, const Connection& connection,
   };
   identity.client = party(client);
   identity.server = party(server);
-  identity.observed_at = connection.primary() == client ? ObservedAt::client : ObservedAt::server;
+  const auto requests = connection.told_by(layer, client), responses = connection.told_by(layer, server);
+  if (requests && responses && requests != responses) {
+    identity.observed_at = ObservedAt::both;
+  } else {
+    const Side end = requests ? *requests : responses.value_or(connection.primary());
+    identity.observed_at = end == client ? ObservedAt::client : ObservedAt::server;
+  }
   if (sides.inferred) {
     record.inferred.emplace_back("client");
     record.inferred.emplace_back("server");
@@ -111,7 +119,7 @@ FlowIdentity identity_of(PipelineContext& context, const Connection& connection,
   return identity;
 }
 
-void fill_record(PipelineContext& context, const Connection& connection, const TransactionTimes& times,
+void fill_record(PipelineContext& context, const Connection& connection, Layer layer, const TransactionTimes& times,
                  const std::array<std::uint32_t, 2>& processes, EventTime at, Record& record) {
   record.backend = context.options.backend;
   record.mechanism = context.options.mechanism;
@@ -121,7 +129,7 @@ void fill_record(PipelineContext& context, const Connection& connection, const T
     record.timestamp = context.timeline.to_wall(at);
     return;
   }
-  transaction->flow = identity_of(context, connection, processes, at, record);
+  transaction->flow = identity_of(context, connection, layer, processes, at, record);
   note_missing_parties(transaction->flow, record);
 
   const auto wall = [&](std::optional<EventTime> time) -> std::optional<WallTime> {

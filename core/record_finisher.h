@@ -21,12 +21,15 @@ struct TransactionTimes {
 [[nodiscard]] TransactionTimes times_of(const Connection& connection, Layer layer, const HttpTransaction& transaction,
                                         bool wait);
 
-// `processes`: tgid by Side, 0 where not known.
-void fill_record(PipelineContext& context, const Connection& connection, const TransactionTimes& times,
+// The client's side; from the ports, where neither end's role nor the protocol said it.
+[[nodiscard]] Side client_of(const Connection& connection);
+
+// `layer`: where its bytes came from. `processes`: tgid by Side, 0 where not known.
+void fill_record(PipelineContext& context, const Connection& connection, Layer layer, const TransactionTimes& times,
                  const std::array<std::uint32_t, 2>& processes, EventTime at, Record& record);
 
 // The parties of a connection. Says in `inferred` when the client side had to be deduced from the ports.
-[[nodiscard]] FlowIdentity identity_of(PipelineContext& context, const Connection& connection,
+[[nodiscard]] FlowIdentity identity_of(PipelineContext& context, const Connection& connection, Layer layer,
                                        const std::array<std::uint32_t, 2>& processes, EventTime at, Record& record);
 
 }  // namespace tracer

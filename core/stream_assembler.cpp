@@ -197,8 +197,10 @@ StreamAssembler::Hole StreamAssembler::judge(std::uint64_t end) const {
     }
     hole.end = std::min(hole.end, range->end);
     offer_cause(it.cause_of(*range, environment_), (it.brings_bytes ? 4 : 2) + (range->declared ? 1 : 0));
-    if (it.brings_bytes && range->declared && range->cause == GapCause::verdict_skip) {
-      return Hole{Judgement::definite, hole.end, GapCause::verdict_skip};
+    // Beyond skip_until it only says that this end was asked for sizes then; the other one's bytes are wanted.
+    const bool skipped = range->declared && range->cause == GapCause::verdict_skip;
+    if (it.brings_bytes && skipped && next_ < it.skip_until) {
+      return Hole{Judgement::definite, std::min(hole.end, it.skip_until), GapCause::verdict_skip};
     }
     // A jump may be an event that comes late; not where events are known to have been lost meanwhile.
     const bool late = able && !range->declared && it.cause_of(*range, environment_) != GapCause::ring_full;

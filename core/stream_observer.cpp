@@ -86,6 +86,7 @@ void StreamObserver::jump_to(std::uint64_t offset, std::uint64_t floor, const St
     const Range skipped{passed_, std::min(offset, skip_until), GapCause::verdict_skip, true, 0};
     count(skipped, skipped.cause);
     pass_without_bytes(skipped, floor, environment);
+    if (skipped.end == skip_until) skip_end_untold_ = skip_until;
   }
   if (offset > passed_) {
     pass_without_bytes({passed_, offset, GapCause::none, false, last_loss_epoch_}, floor, environment);
@@ -116,6 +117,7 @@ void StreamObserver::note(std::uint64_t begin, std::uint64_t kept_end, std::uint
                           std::uint64_t floor, const StreamEnvironment& environment) {
   start(begin, environment);
   if (begin > passed_) jump_to(begin, floor, environment);
+  if (begin < skip_end_untold_ && skip_end_untold_ <= end) skip_end_untold_ = 0;
   // Bytes: what is new counts, be it beyond passed_ or in a range that had been jumped over.
   if (kept_end > begin) {
     std::uint64_t fresh = begin < passed_ ? take_back(begin, std::min(kept_end, passed_), nullptr) : 0;
@@ -165,7 +167,7 @@ const StreamObserver::Range* StreamObserver::range_from(std::uint64_t offset) co
 
 bool StreamObserver::may_tell_of(std::uint64_t offset) const {
   if (!present || ended) return false;
-  if (!has_passed(offset) || (offset < first_ && !preexisting)) return true;
+  if (!has_passed(offset) || (offset < first_ && !preexisting) || offset + 1 == skip_end_untold_) return true;
   const auto jumped = [&](const Range& range) {
     return !range.declared && range.begin <= offset && offset < range.end;
   };
@@ -190,6 +192,7 @@ void StreamObserver::adopt(std::uint64_t delta, std::uint64_t floor, const Strea
     range.end += delta;
   }
   if (skip_until != 0 && skip_until != UINT64_MAX) skip_until += delta;
+  if (skip_end_untold_ != 0) skip_end_untold_ += delta;
   if (announced_end) *announced_end += delta;
   marks.rebase(delta);
   first_ += delta;

@@ -72,6 +72,12 @@ class StreamObserver {
   [[nodiscard]] bool started() const { return started_; }
   [[nodiscard]] std::uint64_t first() const { return first_; }
   [[nodiscard]] std::uint64_t passed() const { return passed_; }
+  [[nodiscard]] bool brought_bytes() const { return ledger_.kept > 0; }
+  // It brought bytes, and of all it passed without them it is known why: nothing suggests that it moves bytes in calls
+  // that nobody sees. A jump counts when the event that may fill it is not waited for any more.
+  [[nodiscard]] bool sees_all() const {
+    return brought_bytes() && ledger_.gaps[static_cast<std::size_t>(GapCause::concurrent)] == 0;
+  }
   // It has nothing more to tell.
   [[nodiscard]] bool finished() const { return ended || (announced_end && passed_ >= *announced_end); }
   [[nodiscard]] bool has_passed(std::uint64_t offset) const { return started_ && passed_ > offset; }
@@ -95,9 +101,10 @@ class StreamObserver {
   bool started_ = false;
   std::uint64_t first_ = 0, passed_ = 0;
   std::uint64_t last_loss_epoch_ = 0;
-  std::vector<Range> ranges_;   // sorted, disjoint
-  std::vector<Range> retired_;  // jumps that the ledger has counted as gaps; a late event may still correct that
-  StreamLedger ledger_;         // without undeclared ranges that are still in ranges_
+  std::uint64_t skip_end_untold_ = 0;  // a skipped range ended here and the call that reached it, always told, is late
+  std::vector<Range> ranges_;          // sorted, disjoint
+  std::vector<Range> retired_;         // jumps that the ledger has counted as gaps; a late event may still correct that
+  StreamLedger ledger_;                // without undeclared ranges that are still in ranges_
 };
 
 }  // namespace tracer

@@ -23,13 +23,15 @@ struct Party {
   std::shared_ptr<const ProcessFacts> process;
 };
 
-enum class ObservedAt : std::uint8_t { client, server, wire };
+enum class ObservedAt : std::uint8_t { client, server, both, wire };
 [[nodiscard]] constexpr std::string_view to_string(ObservedAt where) {
   switch (where) {
     case ObservedAt::client:
       return "client";
     case ObservedAt::server:
       return "server";
+    case ObservedAt::both:
+      return "both";
     case ObservedAt::wire:
       return "wire";
   }
@@ -39,7 +41,7 @@ enum class ObservedAt : std::uint8_t { client, server, wire };
 struct FlowIdentity {
   std::uint64_t connection_id = 0;  // unique in the run, one per socket generation pair
   Party client, server;
-  ObservedAt observed_at = ObservedAt::client;  // whose bytes the record was made of
+  ObservedAt observed_at = ObservedAt::client;  // whose bytes the record was made of; both: one direction each
 };
 
 }  // namespace tracer

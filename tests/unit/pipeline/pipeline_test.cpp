@@ -5,50 +5,11 @@
 #include <algorithm>
 #include <set>
 
+#include "tests/unit/pipeline/events.h"
 #include "tests/unit/pipeline/line_analyzer.h"
-#include "tests/unit/pipeline/simulation.h"
 
 namespace tracer::test {
 namespace {
-
-constexpr FlowId client_flow{1}, server_flow{2};
-constexpr std::uint32_t client = Simulation::client_tgid, server = Simulation::server_tgid;
-
-FlowOpened opened(FlowId flow, Role role, std::uint16_t client_port = 40'000) {
-  FlowOpened it;
-  it.flow = flow;
-  it.local = role == Role::client ? loopback(client_port) : loopback(80);
-  it.remote = role == Role::client ? loopback(80) : loopback(client_port);
-  it.role = role;
-  it.network_namespace = 1;
-  it.tx_offset = it.rx_offset = 0;
-  return it;
-}
-
-// Offsets by sequence number, as from a backend that samples them; the streams begin at `sequence_base`.
-constexpr std::uint64_t sequence_base = 1ULL << 32;
-FlowOpened opened_by_sequence(FlowId flow, Role role) {
-  FlowOpened it = opened(flow, role);
-  it.offset_source = OffsetSource::sequence;
-  it.tx_offset = it.rx_offset = sequence_base;
-  return it;
-}
-
-FlowData data(FlowId flow, Direction direction, std::uint64_t offset, std::string_view text) {
-  FlowData it;
-  it.flow = flow;
-  it.direction = direction;
-  it.offset = offset;
-  it.bytes = as_bytes(text);
-  it.moved = text.size();
-  return it;
-}
-
-FlowClosed closed(FlowId flow) {
-  FlowClosed it{};
-  it.flow = flow;
-  return it;
-}
 
 TEST(Pipeline, OneEndAloneIsARecordWithThatEndsTimesAndTheOtherMissing) {
   World world;
@@ -70,71 +31,10 @@ TEST(Pipeline, OneEndAloneIsARecordWithThatEndsTimesAndTheOtherMissing) {
   EXPECT_NE(std::find(missing.begin(), missing.end(), "server.process"), missing.end());
 }
 
-TEST(Pipeline, AfterAJoinTheServerBringsTheBytesAndTheClientOnlySizes) {
-  World world;
-  world.send(1 * ms, client, opened_by_sequence(client_flow, Role::client));
-  EXPECT_TRUE(world.verdicts.empty());
-  world.send(2 * ms, server, opened_by_sequence(server_flow, Role::server));
-  for (const Direction direction : {Direction::tx, Direction::rx}) {
-    EXPECT_EQ(world.verdict(client_flow, direction).mode, StreamVerdict::Mode::sizes);
-    EXPECT_EQ(world.verdict(server_flow, direction).mode, StreamVerdict::Mode::normal);
-  }
-  EXPECT_EQ(world.pipeline.counters().verdicts, 2U);
-}
-
-TEST(Pipeline, WhereOffsetsAreCountedBothEndsGoOnBringingBytes) {
-  World world;
-  world.send(1 * ms, client, opened(client_flow, Role::client));
-  world.send(2 * ms, server, opened(server_flow, Role::server));
-  EXPECT_EQ(world.pipeline.counters().joined, 1U);
-  for (const Direction direction : {Direction::tx, Direction::rx}) {
-    EXPECT_EQ(world.verdict(client_flow, direction).mode, StreamVerdict::Mode::normal);
-    EXPECT_EQ(world.verdict(server_flow, direction).mode, StreamVerdict::Mode::normal);
-  }
-  // The server's end misses a call; the client's fills the hole.
-  world.send(3 * ms, client, data(client_flow, Direction::tx, 0, "REQ 1 0\n"));
-  world.send(4 * ms, server, data(server_flow, Direction::tx, 0, "RSP 1 0\n"));
-  world.send(5 * ms, client, data(client_flow, Direction::rx, 0, "RSP 1 0\n"));
-  world.send(6 * ms, client, data(client_flow, Direction::tx, 8, "REQ 2 0\n"));
-  world.send(7 * ms, server, data(server_flow, Direction::rx, 8, "REQ 2 0\n"));
-  world.pipeline.advance(EventTime{300 * ms});
-  ASSERT_FALSE(world.transactions().empty());
-  EXPECT_TRUE(world.transactions()[0]->complete);
-}
-
-TEST(Pipeline, ASlowServerIsNotALoss) {
-  World world;
-  world.send(1 * ms, client, opened_by_sequence(client_flow, Role::client));
-  world.send(2 * ms, server, opened_by_sequence(server_flow, Role::server));
-  FlowData sizes = data(client_flow, Direction::tx, sequence_base, "");
-  sizes.moved = 8;
-  sizes.rest = GapCause::verdict_skip;
-  world.send(3 * ms, client, sizes);
-  for (std::uint64_t t = 4; t < 3'000; t += 20) world.pipeline.advance(EventTime{t * ms});
-  world.send(3'000 * ms, server, data(server_flow, Direction::rx, sequence_base, "REQ 1 0\n"));
-  world.send(3'001 * ms, server, data(server_flow, Direction::tx, sequence_base, "RSP 1 0\n"));
-  EXPECT_TRUE(world.records.empty());  // the client's time may still come
-  sizes.direction = Direction::rx;
-  world.send(3'002 * ms, client, sizes);
-  ASSERT_EQ(world.transactions().size(), 1U);
-  EXPECT_TRUE(world.transactions()[0]->complete);
-  EXPECT_DOUBLE_EQ(world.transactions()[0]->duration_ms.value_or(0), 2'999);
-}
-
-TEST(Pipeline, ARecordDoesNotWaitForeverForTheClientsTime) {
-  World world;
-  world.send(1 * ms, client, opened(client_flow, Role::client));
-  world.send(2 * ms, server, opened(server_flow, Role::server));
-  world.send(3 * ms, server, data(server_flow, Direction::rx, 0, "REQ 1 0\n"));
-  world.send(5 * ms, server, data(server_flow, Direction::tx, 0, "RSP 1 0\n"));
-  world.pipeline.advance(EventTime{90 * ms});
-  EXPECT_TRUE(world.records.empty());
-  world.pipeline.advance(EventTime{140 * ms});
-  ASSERT_EQ(world.transactions().size(), 1U);
-  EXPECT_EQ(world.transactions()[0]->time_source, TimeSource::server);
-  EXPECT_DOUBLE_EQ(world.transactions()[0]->duration_ms.value_or(0), 2);
-}
-
+// That the ends were joined says nothing about what will be seen of the server's end. So this test, which once wanted
+// `sizes` for the client at the join, wants it in each direction with the server's first bytes there.
+// Copying more is no answer to a buffer that is full.
+// Its sizes from before say that it was not asked for bytes, not that nobody wants them.
 TEST(Pipeline, TheProcessIsTheOneThatMovesTheBytes) {
   World world;
   world.ownership.alive[300].comm = "worker";
@@ -198,30 +98,6 @@ TEST(Pipeline, WithoutARoleTheProtocolSaysWhoTheClientIs) {
   ASSERT_EQ(world.transactions().size(), 1U);
   EXPECT_EQ(world.transactions()[0]->flow.client.endpoint->port, 40'000);
   EXPECT_TRUE(world.records[0]->inferred.empty());
-}
-
-TEST(Pipeline, LongBodiesAreSkippedWhereTheBytesComeFrom) {
-  World world;
-  world.send(1 * ms, client, opened_by_sequence(client_flow, Role::client));
-  world.send(2 * ms, server, opened_by_sequence(server_flow, Role::server));
-  world.send(3 * ms, server, data(server_flow, Direction::rx, sequence_base, "REQ 1 0\n"));
-  world.send(4 * ms, server, data(server_flow, Direction::tx, sequence_base, "RSP 1 100000\nxxx"));
-  EXPECT_EQ(world.verdict(server_flow, Direction::tx).skip_until, sequence_base + 13U + 100'000U);
-  EXPECT_EQ(world.verdict(client_flow, Direction::rx).skip_until, 0U);
-  FlowData rest = data(server_flow, Direction::tx, sequence_base + 16, "");
-  rest.moved = 100'000 - 3;
-  rest.rest = GapCause::zero_copy;
-  world.send(5 * ms, server, rest);
-  FlowData received = data(client_flow, Direction::tx, sequence_base, "");
-  received.moved = 8;
-  received.rest = GapCause::verdict_skip;
-  world.send(3 * ms, client, received);
-  received.direction = Direction::rx;
-  received.moved = 13 + 100'000;
-  received.rest = GapCause::verdict_skip;
-  world.send(6 * ms, client, received);
-  ASSERT_EQ(world.transactions().size(), 1U);
-  EXPECT_EQ(world.transactions()[0]->response.body_bytes, 100'000U);
 }
 
 TEST(Pipeline, AShortRestOfABodyIsNotWorthAVerdict) {

@@ -177,10 +177,15 @@ void Simulation::move_bytes(unsigned stream, bool sending, std::size_t size) {
     data.rest = GapCause::none;
   }
   const std::string_view text = std::string_view(pipe.text).substr(position, size);
-  now_ += 1 + below(20'000);
+  now_ += 1 + below(shape_.pause_ns);
   for (std::size_t i = position; i < position + size; ++i) (sending ? sent_at : received_at)[stream][i] = now_;
   position += size;
-  if (verdict.mode == Mode::quiet) return;
+  const bool unseen = shape_.unseen == Unseen::server || (shape_.unseen == Unseen::server_receptions && !sending);
+  if (verdict.mode == Mode::quiet || (!client && unseen)) return;
+  if (!client && shape_.miss_percent > 0 && below(100) < shape_.miss_percent) {
+    ++dropped;
+    return;
+  }
   if (below(100) < shape_.drop_percent) {
     ++dropped;
     if (below(2) != 0) queue(0, Lost{1, GapCause::ring_full});
@@ -192,6 +197,7 @@ void Simulation::move_bytes(unsigned stream, bool sending, std::size_t size) {
     queue(tgid, data);
     return;
   }
+  if (client) client_copied_until[stream] = position;
   if (verdict.skip_until > data.offset) {  // the unwanted head of the call is an event of its own
     const std::uint64_t unwanted = std::min<std::uint64_t>(size, verdict.skip_until - data.offset);
     FlowData skipped = data;

@@ -48,6 +48,9 @@ class World : public VerdictSink, public RecordSink {
   Pipeline pipeline;
 };
 
+// Calls that the backend never tells of, as if made in a way that it does not watch. The kernel counts their bytes.
+enum class Unseen : std::uint8_t { nothing, server, server_receptions };
+
 struct Shape {
   unsigned transactions = 8;
   std::size_t request_body_max = 50, response_body_max = 300;
@@ -57,9 +60,12 @@ struct Shape {
   bool pipelining = false;
   unsigned pipelining_from = 0;  // the client waits for its answers up to this transaction
   bool obey_verdicts = true;
-  unsigned drop_percent = 0;  // of data events
-  unsigned shuffle = 8;       // how far an event may be overtaken
-  bool opens_late = true;     // FlowOpened may be overtaken as well
+  std::uint64_t pause_ns = 20'000;  // at most, between two calls
+  unsigned drop_percent = 0;        // of data events
+  unsigned miss_percent = 0;        // of the server's calls: the programs do not run, and nobody says so
+  Unseen unseen = Unseen::nothing;
+  unsigned shuffle = 8;    // how far an event may be overtaken
+  bool opens_late = true;  // FlowOpened may be overtaken as well
   bool preexisting = false;
   bool http = false;  // the same transactions as HTTP/1.1
 };
@@ -84,7 +90,9 @@ class Simulation {
   static constexpr FlowId client_flow{11}, server_flow{12};
 
   std::vector<TrueTransaction> truth;
-  unsigned dropped = 0;
+  unsigned dropped = 0;  // or missed
+  // By stream: where the last byte lay that was copied at the client's end.
+  std::size_t client_copied_until[2] = {};
   // When byte i of a stream (0: requests, 1: responses) was sent and received.
   std::vector<std::uint64_t> sent_at[2], received_at[2];
 

@@ -126,8 +126,18 @@ TEST_F(StreamAssemblerTest, AGapIsDefiniteWhenBothPassedItAndTheCauseIsTheBringe
 
 TEST_F(StreamAssemblerTest, WhatWasNotWantedIsNotWaitedFor) {
   both();
+  stream.observer(Observer::receiver).skip_until = 10;
   tell(Observer::receiver, 0, "", 10, GapCause::verdict_skip);
   EXPECT_EQ(out.text, "[10:verdict_skip]");
+}
+
+TEST_F(StreamAssemblerTest, SizesFromBeforeBytesWereWantedDoNotSayThatNobodyWantsThem) {
+  both();
+  stream.observer(Observer::receiver).skip_until = 4;
+  tell(Observer::receiver, 0, "", 10, GapCause::verdict_skip);
+  EXPECT_EQ(out.text, "[4:verdict_skip]");
+  tell(Observer::sender, 0, "0123456789");
+  EXPECT_EQ(out.text, "[4:verdict_skip]456789");
 }
 
 TEST_F(StreamAssemblerTest, AJumpIsGivenUpAfterTheHoldTimeAndNamedByWhatIsKnown) {
@@ -145,6 +155,19 @@ TEST_F(StreamAssemblerTest, AJumpIsGivenUpAfterTheHoldTimeAndNamedByWhatIsKnown)
   EXPECT_EQ(out.text, "a[4:concurrent]b[4:ring_full]c");
   expect_balanced(Observer::sender);
   EXPECT_EQ(stream.observer(Observer::sender).ledger(environment).moved, 11U);
+}
+
+// Of the calls in a skipped range the one that reaches its end is always told: its time is worth waiting for.
+TEST_F(StreamAssemblerTest, TheCallThatEndsASkippedRangeMayComeLate) {
+  alone();
+  tell(Observer::sender, 0, "a");
+  StreamObserver& sender = stream.observer(Observer::sender);
+  sender.skip_until = 10;
+  tell(Observer::sender, 12, "b");
+  EXPECT_TRUE(sender.may_tell_of(9));
+  EXPECT_FALSE(sender.may_tell_of(5));
+  tell(Observer::sender, 7, "", 3, GapCause::verdict_skip);
+  EXPECT_FALSE(sender.may_tell_of(9));
 }
 
 TEST_F(StreamAssemblerTest, AJumpInsideAnAskedSkipIsNoSurprise) {
