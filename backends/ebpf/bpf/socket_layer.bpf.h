@@ -109,8 +109,13 @@ static __always_inline int on_send_enter(void *ctx, struct sock *sk, struct msgh
     return 0;
   }
   struct call *call = is_self(cfg, id >> 32) ? 0 : begin_call(id, (u64)sk);
-  if (!call || !flow_of(ctx, cfg, sk, 0))
+  struct flow *flow = call ? flow_of(ctx, cfg, sk, 0) : 0;
+  if (!flow)
     return 0;
+  /* Now, because the receiver may be done before this call returns. */
+  u32 tgid = caller(flow, WIRE_TX, id);
+  if (flow->user[WIRE_TX] != tgid)
+    announce_user(ctx, cfg, flow, WIRE_TX, tgid);
   read_iterator(&call->from, message);
   call->sequence = sequence_of(sk, WIRE_TX);
   call->left = size;
