@@ -19,7 +19,9 @@ Result<OpenedBackend> ebpf(const OpenRequest& request) {
   if (request.ring_kib) options.ring_bytes = std::size_t{*request.ring_kib} << 10;
   options.ring_buffer = supported(*request.report, Capability::bpf_ring_buffer);
   options.mappable_arrays = supported(*request.report, Capability::bpf_mmapable_array);
+  options.first_segments_only = request.chosen;
   options.kernel_reads = supported(*request.report, Capability::bpf_probe_read_kernel);
+  options.ports.assign(request.ports.begin(), request.ports.end());
   return open_ebpf(options);
 }
 
@@ -30,6 +32,7 @@ Result<OpenedBackend> tracepoint(const OpenRequest& request) {
   options.ring_buffer = supported(*request.report, Capability::bpf_ring_buffer);
   options.mappable_arrays = supported(*request.report, Capability::bpf_mmapable_array);
   options.kernel_reads = supported(*request.report, Capability::bpf_probe_read_kernel);
+  options.ports.assign(request.ports.begin(), request.ports.end());
   options.ownership = request.ownership;
   return open_tracepoint(options);
 }

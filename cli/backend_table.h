@@ -15,7 +15,9 @@ struct OpenRequest {
   Mechanism mechanism{};
   const CapabilityReport* report = nullptr;  // never null; what is not supported there must not be used
   Ownership* ownership = nullptr;            // null: /proc cannot be read
+  bool chosen = false;                       // the user named this backend or mechanism: open it with its limits
   std::optional<std::uint32_t> ring_kib;     // absent: the backend's own default
+  std::span<const std::uint16_t> ports;  // payload of connections without one of them is not needed; empty: of all is
 };
 
 struct BackendRow {

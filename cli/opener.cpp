@@ -36,6 +36,7 @@ Result<OpenedBackend> open_choice(std::span<const BackendRow> rows, const FacetP
 }  // namespace
 
 Opened open_backends(std::span<const BackendRow> rows, PlanRequest& request, OpenRequest how) {
+  how.chosen = !request.backends.empty() || request.mechanism.has_value();
   Opened opened{make_plan(*how.report, request), {}, false};
   while (const FacetPlan* choice = next_choice(opened)) {
     auto backend = open_choice(rows, *choice, how);

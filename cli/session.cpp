@@ -36,6 +36,12 @@ Timeline timeline_of(ClockDomain clock) {
                                          : Timeline::of_wall_clock(clock);
 }
 
+// The only filter that is applied in the kernel.
+std::string left_out(std::uint64_t flows) {
+  if (flows == 0) return {};
+  return "; " + std::string(option_of(FilterKind::port)) + " left out " + std::to_string(flows) + " flows";
+}
+
 EventTime backend_time(ClockDomain clock, Session::Time now) {
   return {clock == ClockDomain::monotonic ? since_epoch_ns(now) : since_epoch_ns(system_clock::now())};
 }
@@ -228,10 +234,11 @@ void Session::report_silence(Time now) {
   if (now < next_silence_ || writer_.written() != 0) return;
   next_silence_ = now + times_.silence_again;
   const Filters& filters = writer_.filters();
-  std::string line = silence_line(pipeline_.silence_report(), filters.counts().dropped);
+  const SilenceReport seen = pipeline_.silence_report();
+  std::string line = silence_line(seen, filters.counts().dropped);
   if (const auto culprit = filters.culprit())
     line += "; " + std::string(option_of(*culprit)) + " let none of them pass";
-  talk_.notice(line);
+  talk_.notice(line + left_out(seen.filtered));
 }
 
 void Session::end(std::string reason) {
@@ -316,7 +323,7 @@ int Session::finish() {
 
   if (!options_.meta) {
     talk_.notice(end_reason_ + ": " + std::to_string(last.records_written) + " records written, " +
-                 std::to_string(last.records_filtered) + " filtered");
+                 std::to_string(last.records_filtered) + " filtered" + left_out(last.flows_filtered));
     for (const LossCount& loss : last.lost) {
       talk_.notice("lost: " + std::string(loss.cause) + ": " + std::to_string(loss.events));
     }

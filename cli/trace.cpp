@@ -92,6 +92,7 @@ int run_trace(const TraceRequest& request) {
   how.report = &report;
   how.ownership = &request.ownership;
   how.ring_kib = options.ring_kib;
+  how.ports = options.filters.ports;
   // What cannot be enough is not even opened.
   Opened opened{make_plan(report, plan), {}, false};
   auto missing = unmet(opened.plan, plan, report);

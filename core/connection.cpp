@@ -76,6 +76,10 @@ void Connection::finish(EventTime at, std::string_view state) {
   summarize(at, state);
 }
 
+bool Connection::filtered() const {
+  return std::ranges::all_of(flows_, [](const Flow* it) { return it == nullptr || it->filtered; });
+}
+
 std::uint64_t Connection::progress() const {
   std::uint64_t sum = 0;
   for (const auto& channel : channels_) sum += channel ? channel->progress() : 0;

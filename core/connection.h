@@ -41,6 +41,8 @@ class Connection final : private ChannelOwner {
 
   [[nodiscard]] std::uint64_t id() const { return id_; }
   [[nodiscard]] Flow* flow(Side side) const { return flows_[index_of(side)]; }
+  // Of none of its ends the payload leaves the kernel, because a filter of the user's keeps it there.
+  [[nodiscard]] bool filtered() const;
   [[nodiscard]] bool joined() const { return flows_[0] != nullptr && flows_[1] != nullptr; }
   [[nodiscard]] const Channel* channel(Layer layer) const { return channels_[static_cast<std::size_t>(layer)].get(); }
   [[nodiscard]] std::optional<Side> client() const;  // by the flows' roles, else by the protocol

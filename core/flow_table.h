@@ -34,6 +34,7 @@ struct Flow {
   std::array<StreamVerdict, 2> verdict{};               // as last sent, by Direction
   std::uint32_t join_tries = 0;
   std::uint64_t loss_epoch = 0;                             // when it was first seen
+  bool filtered = false;                                    // a filter of the user's keeps its payload in the kernel
   bool was_quiet = false;                                   // its calls went uncounted on request
   FlowClosed closing;                                       // what the kernel said at the end
   std::array<std::optional<std::uint64_t>, 2> witnessed{};  // the kernel's count of what the ledger should hold

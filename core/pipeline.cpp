@@ -1,6 +1,7 @@
 #include "core/pipeline.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 namespace tracer {
@@ -134,7 +135,13 @@ void Pipeline::on(const FlowData& data, const Event& event, EventTime at) {
     seen.include(data.offset, data.offset + data.moved);
     if (flow.end.indexed && !flow.end.joined && (first || flow.join_tries != 0)) try_join(flow);
   }
+  if (data.rest == GapCause::filter && !flow.filtered) note_filtered(flow);
   flow.connection->on_data(flow, data, at);
+}
+
+void Pipeline::note_filtered(Flow& flow) {
+  flow.filtered = true;
+  if (flow.connection->filtered()) ++context_.counters.connections_filtered;
 }
 
 void Pipeline::on(const FlowOpened& opened, const Event& event, EventTime at) {
@@ -219,15 +226,17 @@ void Pipeline::try_join(Flow& flow) {
   Flow& peer = *flows_.find(finding.peer->id);
   Connection* survivor = peer.connection;
   Connection* absorbed = flow.connection;
-  // The one that has come further has told what the other would tell again.
-  const auto rank = [](const Connection& it) { return std::pair(it.progress(), it.transactions()); };
+  // The one that has come further has told what the other would tell again; unless it has told nothing but sizes.
+  const auto rank = [](const Connection& it) { return std::tuple(!it.filtered(), it.progress(), it.transactions()); };
   // Where neither has, the client's: if the two cannot be merged it alone brings bytes, and an idle server is more
   // likely to have been inside a read already when the tracer came.
   const bool client_first = rank(*absorbed) == rank(*survivor) && flow.end.role == Role::client;
   if (client_first || rank(*absorbed) > rank(*survivor)) std::swap(survivor, absorbed);
   ++context_.counters.joined;
   --context_.counters.connections;
+  for (const Connection* one : {survivor, absorbed}) context_.counters.connections_filtered -= one->filtered() ? 1 : 0;
   survivor->absorb(*absorbed);
+  context_.counters.connections_filtered += survivor->filtered() ? 1 : 0;
   survivor->last_at = std::max(survivor->last_at, absorbed->last_at);
   forget(*absorbed);
 }
@@ -255,7 +264,8 @@ void Pipeline::bury_closed(EventTime now, bool all) {
 }
 
 void Pipeline::end_connection(Connection& connection, EventTime at, std::string_view state) {
-  if (connection.protocol().empty() && connection.progress() > 0) context_.count_protocol("unknown", false);
+  const bool unknown = connection.protocol().empty() && connection.progress() > 0 && !connection.filtered();
+  if (unknown) context_.count_protocol("unknown", false);
   connection.finish(at, state);
   for (const Side side : {Side::a, Side::b}) {
     if (Flow* flow = connection.flow(side)) {
@@ -312,7 +322,8 @@ void Pipeline::report_losses(EventTime now, bool all) {
 SilenceReport Pipeline::silence_report() const {
   SilenceReport report;
   report.transactions = context_.counters.transactions;
-  report.connections = context_.counters.connections;
+  report.filtered = context_.counters.connections_filtered;
+  report.connections = context_.counters.connections - report.filtered;
   std::uint64_t named = 0;
   for (const ProtocolCount& row : context_.counters.protocols) {
     report.protocols.push_back(row);
@@ -327,6 +338,7 @@ void Pipeline::fill(TraceEnd& end) const {
   const PipelineCounters& counters = context_.counters;
   end.records_decoded += counters.transactions;
   end.self += counters.self;
+  end.flows_filtered += counters.connections_filtered;
   end.unjoined += join_.unjoined();
   end.unwitnessed += counters.unwitnessed;
   end.ledger_mismatch += counters.ledger_mismatch;

@@ -63,6 +63,7 @@ class Pipeline final : public EventHandler {
 
   [[nodiscard]] bool ignored(std::uint32_t tgid) const;
   Flow& flow_of(FlowId id, EventTime at);
+  void note_filtered(Flow& flow);
   void try_join(Flow& flow);
   void name(Flow& flow);
   void bury_closed(EventTime now, bool all);

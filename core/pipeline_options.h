@@ -68,9 +68,10 @@ struct PipelineCounters {
   std::uint64_t flows = 0;        // ends seen
   std::uint64_t connections = 0;  // after joining
   std::uint64_t joined = 0;
-  std::uint64_t ambiguous = 0;     // more than one end could be proven to be the other one
-  std::uint64_t transactions = 0;  // records of analyzers
-  std::uint64_t superseded = 0;    // records of an end that turned out to be told by the other end too
+  std::uint64_t connections_filtered = 0;  // of which a filter of the user's kept all payload in the kernel
+  std::uint64_t ambiguous = 0;             // more than one end could be proven to be the other one
+  std::uint64_t transactions = 0;          // records of analyzers
+  std::uint64_t superseded = 0;            // records of an end that turned out to be told by the other end too
   std::uint64_t flows_evicted = 0;
   std::uint64_t pending_limit_hits = 0;
   std::uint64_t unwitnessed = 0, ledger_mismatch = 0;
@@ -83,7 +84,8 @@ struct PipelineCounters {
 // What was seen instead of records.
 struct SilenceReport {
   std::uint64_t transactions = 0;
-  std::uint64_t connections = 0;
+  std::uint64_t connections = 0;         // without those
+  std::uint64_t filtered = 0;            // of which a filter kept all payload in the kernel
   std::vector<ProtocolCount> protocols;  // `unknown` among them
 };
 // "0 HTTP/1 yet; 41 flows: 33 TLS, 5 HTTP/2, 3 unknown; filters dropped 0"

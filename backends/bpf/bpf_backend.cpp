@@ -1,5 +1,6 @@
 #include "backends/bpf/bpf_backend.h"
 
+#include <arpa/inet.h>
 #include <poll.h>
 #include <time.h>
 #include <unistd.h>
@@ -71,6 +72,10 @@ Result<std::unique_ptr<BpfBackend>> BpfBackend::make(std::unique_ptr<BpfObject> 
   backend->config_.cpus = possible_processors();
   backend->config_.receive_flags_argument = options.receive_flags_argument;
   backend->config_.twice = options.twice ? 1 : 0;
+  if (options.ports.size() <= std::size(backend->config_.ports)) {
+    std::ranges::transform(options.ports, backend->config_.ports, [](std::uint16_t port) { return htons(port); });
+    backend->port_count_ = static_cast<std::uint32_t>(options.ports.size());
+  }
   backend->config_.wake_bytes = static_cast<std::uint32_t>(options.ring_bytes / 4);
   if (auto written = backend->configure(false); !written) return std::unexpected(written.error());
   return backend;
@@ -78,6 +83,7 @@ Result<std::unique_ptr<BpfBackend>> BpfBackend::make(std::unique_ptr<BpfObject> 
 
 Result<void> BpfBackend::configure(bool trace_self) {
   config_.trace_self = trace_self ? 1 : 0;
+  config_.port_count = trace_self ? 0 : port_count_;  // the self-test takes any port, and wants its bytes back
   return write_config(object_->map_fd("config"), config_);
 }
 

@@ -34,6 +34,8 @@ struct BpfBackendOptions {
   MissedRuns missed_runs = MissedRuns::by_kernel;
   bool twice = false;                        // BpfImage has it
   std::uint32_t receive_flags_argument = 0;  // wire_config has it
+  // No payload of flows that have none of these ports is copied. Empty, or more than WIRE_FILTER_PORTS: of all flows.
+  std::vector<std::uint16_t> ports;
 };
 
 // Fails with the reason of the first of `programs` that is not attached.
@@ -82,6 +84,7 @@ class BpfBackend final : public Backend, private WireHandler, private EventHandl
   std::vector<std::vector<std::byte>> kept_;
   std::unordered_set<std::uint64_t> self_flows_;
   wire_config config_{};
+  std::uint32_t port_count_ = 0;  // of config_.ports, while the self-test does not run
   MissedRuns missed_runs_{};
   std::unordered_set<std::uint16_t> self_ports_;  // of the self-test
   std::size_t kept_bytes_ = 0;

@@ -68,6 +68,7 @@ struct moved_call {
   __u32 direction;
   __u32 exact;     /* 0: other calls moved bytes meanwhile, the place is not sure */
   __u32 zero_copy; /* the bytes are not in user memory */
+  __u32 filtered;  /* the user does not want the bytes */
 };
 
 /* Where the bytes lie: each layer that sees calls defines its own. `skip` bytes of it are passed over first. */
@@ -117,6 +118,10 @@ static __always_inline void deliver(void *ctx, const struct wire_config *cfg, co
     return; /* wanted by nobody; the call that reaches the end is told */
 
   __u64 skip = 0;
+  if (call->filtered) {
+    tell_size(ctx, cfg, call, moved, WIRE_REST_FILTER);
+    return;
+  }
   if (call->zero_copy || !call->exact) {
     tell_size(ctx, cfg, call, moved, call->exact ? WIRE_REST_ZERO_COPY : WIRE_REST_CONCURRENT);
     return;

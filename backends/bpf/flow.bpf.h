@@ -30,7 +30,8 @@ struct flow {
   u8 closed;
   u8 answered; /* received something since it last sent */
   u8 state;    /* the last one that was told of */
-  u8 pad0[2];
+  u8 filtered; /* its payload is not wanted; decided when it is announced */
+  u8 pad0;
 };
 
 /* Preallocated: before 6.1 an entry allocated by a tracing program can deadlock, and the kernel's log says so
@@ -112,6 +113,17 @@ static __always_inline void read_addresses(struct wire_open *open, struct sock *
   open->network_namespace = SOCKET_FIELD(net, ns.inum);
 }
 
+/* Of the addresses only the ports are sure now: a process may come to use the socket later, and of a connection whose
+ * addresses are translated each end knows others. */
+static __always_inline int is_filtered(const struct wire_config *cfg, u16 local_port, u16 remote_port) {
+  u32 count = cfg->port_count;
+#pragma unroll
+  for (u32 i = 0; i < WIRE_FILTER_PORTS; i++)
+    if (i < count && (cfg->ports[i] == local_port || cfg->ports[i] == remote_port))
+      return 0;
+  return count != 0;
+}
+
 static __always_inline void announce(void *ctx, const struct wire_config *cfg, struct flow *flow, struct sock *sk,
                                      int preexisting) {
   struct wire_open open = {};
@@ -122,6 +134,7 @@ static __always_inline void announce(void *ctx, const struct wire_config *cfg, s
     open.header.tgid = open.header.tid = 0;
   open.flags = WIRE_FLAG_OFFSETS;
   read_addresses(&open, sk);
+  flow->filtered = is_filtered(cfg, open.local_port, open.remote_port);
   open.role = flow->role;
   open.tx_offset = flow->first[WIRE_TX];
   open.rx_offset = flow->first[WIRE_RX];

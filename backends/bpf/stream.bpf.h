@@ -64,7 +64,8 @@ static __always_inline void announce_user(void *ctx, const struct wire_config *c
 static __always_inline int only_sizes(const struct flow *flow) {
   u32 slot = flow->id % WIRE_VERDICT_SLOTS;
   struct wire_verdict *verdict = bpf_map_lookup_elem(&verdicts, &slot);
-  return verdict && verdict->flow == flow->id && verdict->mode[WIRE_RX] == WIRE_MODE_SIZES;
+  u32 mode = verdict && verdict->flow == flow->id ? verdict->mode[WIRE_RX] : WIRE_MODE_DEFAULT;
+  return mode == WIRE_MODE_SIZES || (flow->filtered && mode != WIRE_MODE_QUIET);
 }
 
 /* Where only sizes and times are wanted, the reads in the middle of a long message need not be told one by one. A read
@@ -89,7 +90,7 @@ static __always_inline void tell_held(void *ctx, const struct wire_config *cfg, 
   fill_header(&held.header, WIRE_DATA, flow->id, flow->held_at_ns);
   held.header.tgid = held.header.tid = flow->user[WIRE_RX];
   held.header.direction = WIRE_RX;
-  held.header.rest = WIRE_REST_VERDICT;
+  held.header.rest = flow->filtered ? WIRE_REST_FILTER : WIRE_REST_VERDICT;
   held.offset = flow->held_begin;
   held.moved = flow->held_end - flow->held_begin;
   flow->held_begin = 0;
@@ -154,6 +155,7 @@ static __always_inline int sent(void *ctx, const struct wire_config *cfg, struct
   told->moved = moved;
   told->direction = WIRE_TX;
   told->exact = !result || moved == result;
+  told->filtered = flow->filtered;
   return 1;
 }
 
@@ -194,6 +196,7 @@ static __always_inline int received(void *ctx, const struct wire_config *cfg, st
   told->moved = end - begin;
   told->direction = WIRE_RX;
   told->exact = !result || moved == result;
+  told->filtered = flow->filtered;
   return 1;
 }
 

@@ -42,7 +42,7 @@ enum wire_rest {
   WIRE_REST_FAULT = 3,      /* the user's memory could not be read */
   WIRE_REST_ZERO_COPY = 4,  /* never in user memory */
   WIRE_REST_CONCURRENT = 5, /* other calls moved bytes meanwhile: the place is not exact */
-  WIRE_REST_FILTER = 6,
+  WIRE_REST_FILTER = 6,     /* the user wants other ports */
 };
 
 struct wire_header {
@@ -174,6 +174,8 @@ struct wire_verdict {
 
 #define WIRE_VERDICT_SLOTS 32768u /* flow id modulo this is its slot */
 
+#define WIRE_FILTER_PORTS 8
+
 struct wire_config {
   __u32 version;     /* WIRE_VERSION */
   __u32 self_tgid;   /* as the initial pid namespace counts; learned from the first heartbeat */
@@ -186,6 +188,10 @@ struct wire_config {
   __u64 socket_file_ops; /* written by the programs: the address that tells a socket's file from any other; 0: not known */
   __u32 receive_flags_argument; /* kprobe: which argument of tcp_recvmsg holds its flags, from 0 */
   __u32 twice; /* 1: a second copy of the programs is attached, because one alone may be skipped */
+  /* No payload of a flow is copied whose own two ports, as its socket has them, are both none of these; 0: of any. */
+  __u32 port_count;
+  __u16 ports[WIRE_FILTER_PORTS]; /* in network order */
+  __u32 pad0;
 };
 
 /* write(2) of beat_nonce bytes to this descriptor fails at once with EBADF, touches nothing, and is seen. */

@@ -61,6 +61,9 @@ Result<OpenedBackend> open_ebpf(const EbpfOptions& options) {
   if (!types) return std::unexpected(types.error());
   const auto functions = find_kernel_functions(*types);
   if (!functions) return std::unexpected(functions.error());
+  if (options.mechanism == Mechanism::fentry && !options.kernel_reads && !functions->rdonly_cast &&
+      !options.first_segments_only)
+    return fail(Errc::not_supported, "under this lockdown it would see only the first segment of a writev or sendmsg");
   const auto features = find_kernel_features(*types);
   if (!features) return std::unexpected(features.error());
   auto beat = make_socket_beat();
@@ -78,6 +81,7 @@ Result<OpenedBackend> open_ebpf(const EbpfOptions& options) {
   running.beat = std::move(*beat);
   running.missed_runs = MissedRuns::by_programs;
   running.twice = features->hold_processor;
+  running.ports = options.ports;
   running.receive_flags_argument = functions->receive_flags_argument;
   auto backend = BpfBackend::make(std::move(*object), std::move(running));
   if (!backend) return std::unexpected(backend.error());

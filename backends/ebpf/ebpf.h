@@ -5,7 +5,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include "core/backend.h"
 
@@ -17,7 +19,10 @@ struct EbpfOptions {
   std::string btf_path;                // type information to use instead of the running kernel's; empty: the kernel's
   bool ring_buffer = true;             // false: perf buffers (kernels before 5.8); kprobe only
   bool mappable_arrays = true;         // false: verdicts by system call (kernels before 5.5)
-  bool kernel_reads = true;  // false: bpf_probe_read_kernel is refused (lockdown=confidentiality); fentry only
+  // Open also where only the first segment of a call with several can be read: without kernel reads before 6.2.
+  bool first_segments_only = false;
+  bool kernel_reads = true;          // false: bpf_probe_read_kernel is refused (lockdown=confidentiality); fentry only
+  std::vector<std::uint16_t> ports;  // no payload of flows that have none of them is copied; see BpfBackendOptions
 };
 
 // Attaches, and answers only once an own loopback exchange was seen coming back out of the kernel.

@@ -21,9 +21,9 @@ std::optional<std::uint32_t> receive_flags_argument(std::uint32_t parameters) {
 
 Result<KernelFunctions> find_kernel_functions(Bytes types) {
   std::array wanted{BtfWanted{BtfKind::function, "tcp_recvmsg"}, BtfWanted{BtfKind::function, "tcp_sendmsg_locked"},
-                    BtfWanted{BtfKind::function, "tcp_sendpage"}};
+                    BtfWanted{BtfKind::function, "tcp_sendpage"}, BtfWanted{BtfKind::function, "bpf_rdonly_cast"}};
   if (auto found = find_btf_ids(types, wanted); !found) return std::unexpected(found.error());
-  const auto& [receive, send, sendpage] = wanted;
+  const auto& [receive, send, sendpage, cast] = wanted;
   for (const BtfWanted& required : {receive, send})
     if (required.id == 0)
       return fail(Errc::not_supported, "this kernel's type information has no function " + std::string(required.name));
@@ -33,7 +33,7 @@ Result<KernelFunctions> find_kernel_functions(Bytes types) {
   if (!flags)
     return fail(Errc::not_supported, "tcp_recvmsg of this kernel takes " + std::to_string(*parameters) +
                                          " parameters: that shape is not known");
-  return KernelFunctions{sendpage.id != 0, *flags};
+  return KernelFunctions{cast.id != 0, sendpage.id != 0, *flags};
 }
 
 }  // namespace tracer

@@ -10,6 +10,7 @@
 namespace tracer {
 
 struct KernelFunctions {
+  bool rdonly_cast = false;                  // bpf_rdonly_cast, which programs may call: 6.2
   bool sendpage = false;                     // tcp_sendpage, with which sendfile(2) and splice(2) sent until 6.4
   std::uint32_t receive_flags_argument = 0;  // which argument of tcp_recvmsg holds its flags, from 0
 };

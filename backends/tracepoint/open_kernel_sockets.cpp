@@ -42,6 +42,7 @@ Result<OpenedBackend> open_kernel_sockets(const TracepointOptions& options) {
   if (!object) return std::unexpected(object.error());
   BpfBackendOptions running = running_options(options);
   running.twice = image.twice;
+  running.ports = options.ports;
   auto backend = BpfBackend::make(std::move(*object), std::move(running));
   if (!backend) return std::unexpected(backend.error());
   BpfObject& loaded = (*backend)->object();

@@ -5,7 +5,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include "core/backend.h"
 #include "core/ownership.h"
@@ -21,6 +23,9 @@ struct TracepointOptions {
   // False: bpf_probe_read_kernel is refused (lockdown=confidentiality). tp_btf then follows descriptors as syscall_tp
   // does; raw_tp cannot be opened.
   bool kernel_reads = true;
+  // No payload of flows that have none of them is copied; see BpfBackendOptions. Where descriptors are followed instead
+  // of sockets the kernel does not know ports, and all payload is copied.
+  std::vector<std::uint16_t> ports;
   Ownership* ownership = nullptr;  // needed by syscall_tp, and by tp_btf without kernel reads; must outlive the backend
 };
 

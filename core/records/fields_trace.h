@@ -56,6 +56,7 @@ struct FieldTable<TraceEnd> {
       field<"records_decoded">(&TraceEnd::records_decoded),
       field<"records_filtered">(&TraceEnd::records_filtered),
       field<"records_written">(&TraceEnd::records_written),
+      field<"flows_filtered">(&TraceEnd::flows_filtered),
       field<"self">(&TraceEnd::self),
       field<"lost">([](const TraceEnd& t) { return NamedCounts{t.lost, "events"}; }),
       field<"unjoined">(&TraceEnd::unjoined),

@@ -74,6 +74,7 @@ struct TraceEnd {
   double duration_ms = 0;
   std::uint64_t events_produced = 0, events_delivered = 0;  // by the backends; produced = delivered + lost
   std::uint64_t records_decoded = 0, records_filtered = 0, records_written = 0;
+  std::uint64_t flows_filtered = 0;          // connections of which a filter kept all payload in the kernel
   std::uint64_t self = 0;                    // the tracer's own events, left out
   std::vector<LossCount> lost;               // every cause that is not zero
   std::uint64_t unjoined = 0;                // both ends may have been seen but could not be proven one connection

@@ -93,6 +93,10 @@ class LineWriter {
     out_.put(" written, ");
     out_.put_number(t.records_filtered);
     out_.put(" filtered, ");
+    if (t.flows_filtered != 0) {
+      out_.put_number(t.flows_filtered);
+      out_.put(" flows filtered in the kernel, ");
+    }
     out_.put_number(t.unjoined);
     out_.put(" unjoined, ");
     out_.put_number(t.unwitnessed);

@@ -36,6 +36,7 @@ struct Script {
   std::vector<AttachOutcome> outcomes{{"sys_enter_connect", true, {}}};
   std::string fentry_refuses;  // why fentry does not open; empty: it does
   int opened = 0;
+  std::vector<std::uint16_t> ports;  // that it was opened with
 };
 Script script;
 
@@ -55,6 +56,7 @@ class FakeBackend final : public Backend {
 
 Result<OpenedBackend> open_fake(const OpenRequest& request) {
   ++script.opened;
+  script.ports.assign(request.ports.begin(), request.ports.end());
   if (request.mechanism == Mechanism::fentry && !script.fentry_refuses.empty()) {
     return fail(Errc::not_supported, script.fentry_refuses);
   }
@@ -227,6 +229,23 @@ TEST_F(TraceTest, FiltersCountWhatTheyDropAndSilenceNamesTheCulprit) {
   EXPECT_EQ(outcome.types(), (std::vector<std::string>{"trace_start", "trace_end"}));
   EXPECT_EQ(outcome.lines.back()["records_filtered"], 2);
   EXPECT_THAT(outcome.talk, HasSubstr("filters dropped 2; --status let none of them pass"));
+}
+
+TEST_F(TraceTest, WhatAPortKeptInTheKernelIsSaid) {
+  script.on_drain = [](EventHandler& handler, int round) -> Result<Drained> {
+    FlowData kept_back;
+    kept_back.flow = {1};
+    kept_back.moved = 100;
+    kept_back.rest = GapCause::filter;
+    if (round == 0) handler.on_event(Event{event_now(), {77, 77}, kept_back});
+    return Drained::idle;
+  };
+  times.silence_first = milliseconds(100);
+  const Outcome outcome = run({"-d", "0.3", "--port", "80,8080"});
+  EXPECT_EQ(script.ports, (std::vector<std::uint16_t>{80, 8080}));
+  EXPECT_THAT(outcome.talk, HasSubstr("0 HTTP/1 yet; 0 flows; filters dropped 0; --port left out 1 flows"));
+  EXPECT_EQ(outcome.lines.back()["flows_filtered"], 1);
+  EXPECT_THAT(run({"-d", "0.1", "--port", "80", "--no-meta"}).talk, HasSubstr("0 filtered; --port left out 1 flows"));
 }
 
 TEST_F(TraceTest, SilenceIsToldOnceAndNotWhenQuiet) {

@@ -54,10 +54,13 @@ TEST(KernelFunctions, AnOldKernelHasSendpage) {
   const auto old = functions_of({{"tcp_sendmsg_locked", 3}, {"tcp_recvmsg", 6}, {"tcp_sendpage", 5}});
   ASSERT_TRUE(old) << old.error().context;
   EXPECT_TRUE(old->sendpage);
+  EXPECT_FALSE(old->rdonly_cast);
   EXPECT_EQ(old->receive_flags_argument, 4U);
-  const auto fresh = functions_of({{"tcp_recvmsg", 4}, {"tcp_sendmsg_locked", 3}, {"tcp_sendpage_x", 5}});
+  const auto fresh =
+      functions_of({{"tcp_recvmsg", 4}, {"tcp_sendmsg_locked", 3}, {"tcp_sendpage_x", 5}, {"bpf_rdonly_cast", 2}});
   ASSERT_TRUE(fresh) << fresh.error().context;
   EXPECT_FALSE(fresh->sendpage);
+  EXPECT_TRUE(fresh->rdonly_cast);
   EXPECT_EQ(fresh->receive_flags_argument, 3U);
 }
 

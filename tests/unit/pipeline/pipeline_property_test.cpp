@@ -232,6 +232,14 @@ INSTANTIATE_TEST_SUITE_P(
                     named_shape("server_unseen", true, [](Shape& s) { s.unseen = Unseen::server; }),
                     named_shape("server_receptions_unseen", true,
                                 [](Shape& s) { s.unseen = Unseen::server_receptions; }),
+                    named_shape("client_filtered", true,
+                                [](Shape& s) {
+                                  s.opens_late = false;
+                                  s.filtered = Filtered::client;
+                                }),
+                    named_shape("client_filtered_opened_late", false,  // the times may be the server's
+                                [](Shape& s) { s.filtered = Filtered::client; }),
+                    named_shape("server_filtered", true, [](Shape& s) { s.filtered = Filtered::server; }),
                     named_shape("lossy", false, [](Shape& s) { s.drop_percent = 5; }),
                     named_shape("server_misses_calls", false,
                                 [](Shape& s) {
@@ -274,6 +282,32 @@ INSTANTIATE_TEST_SUITE_P(
                                   s.miss_percent = 5;
                                   s.transactions = 40;
                                   s.pause_ns = 10 * ms;
+                                }),
+                    named_shape("http_client_filtered_two_namespaces", true,
+                                [](Shape& s) {
+                                  s.http = true;
+                                  s.one_namespace = false;
+                                  s.opens_late = false;
+                                  s.filtered = Filtered::client;
+                                }),
+                    named_shape("http_server_filtered_two_namespaces", true,
+                                [](Shape& s) {
+                                  s.http = true;
+                                  s.one_namespace = false;
+                                  s.filtered = Filtered::server;
+                                }),
+                    named_shape("http_server_filtered_pipelining", true,
+                                [](Shape& s) {
+                                  s.http = true;
+                                  s.pipelining = true;
+                                  s.filtered = Filtered::server;
+                                }),
+                    named_shape("http_server_filtered_long_bodies", true,
+                                [](Shape& s) {
+                                  s.http = true;
+                                  s.opens_late = false;
+                                  s.response_body_max = 60'000;
+                                  s.filtered = Filtered::server;
                                 }),
                     named_shape("http_pipelining", true,
                                 [](Shape& s) {

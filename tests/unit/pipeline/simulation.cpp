@@ -192,8 +192,9 @@ void Simulation::move_bytes(unsigned stream, bool sending, std::size_t size) {
     return;
   }
   const std::uint32_t tgid = client ? client_tgid : server_tgid;
-  if (verdict.mode == Mode::sizes) {
-    data.rest = GapCause::verdict_skip;
+  const bool filtered = shape_.filtered == (client ? Filtered::client : Filtered::server);
+  if (filtered || verdict.mode == Mode::sizes) {
+    data.rest = filtered ? GapCause::filter : GapCause::verdict_skip;
     queue(tgid, data);
     return;
   }

@@ -51,6 +51,9 @@ class World : public VerdictSink, public RecordSink {
 // Calls that the backend never tells of, as if made in a way that it does not watch. The kernel counts their bytes.
 enum class Unseen : std::uint8_t { nothing, server, server_receptions };
 
+// Whose payload a filter of the user's keeps in the kernel.
+enum class Filtered : std::uint8_t { nobody, client, server };
+
 struct Shape {
   unsigned transactions = 8;
   std::size_t request_body_max = 50, response_body_max = 300;
@@ -64,6 +67,7 @@ struct Shape {
   unsigned drop_percent = 0;        // of data events
   unsigned miss_percent = 0;        // of the server's calls: the programs do not run, and nobody says so
   Unseen unseen = Unseen::nothing;
+  Filtered filtered = Filtered::nobody;
   unsigned shuffle = 8;    // how far an event may be overtaken
   bool opens_late = true;  // FlowOpened may be overtaken as well
   bool preexisting = false;

@@ -182,6 +182,7 @@ inline Record trace_end() {
   t.records_decoded = 40;
   t.records_filtered = 2;
   t.records_written = 38;
+  t.flows_filtered = 41;
   t.self = 12;
   t.lost = {{"ring_full", 3, 4096}};
   t.unjoined = 1;
