@@ -140,6 +140,26 @@ Error unmet_error(const FacetPlan& plan, const CapabilityReport& report, std::st
                {}};
 }
 
+// The backend that has this mechanism, for any facet.
+std::optional<BackendKind> backend_of(Mechanism mechanism) {
+  for (std::size_t index = 0; index < facet_count; ++index)
+    for (const Rung& rung : rungs(static_cast<Facet>(index)))
+      if (rung.entry.mechanism == mechanism) return rung.entry.backend;
+  return std::nullopt;
+}
+
+// Two choices that exclude each other, whatever the machine.
+std::optional<Error> contradiction(const PlanRequest& request) {
+  if (!request.mechanism || request.backends.empty()) return std::nullopt;
+  const auto backend = backend_of(*request.mechanism);
+  if (!backend || has(request.backends, *backend)) return std::nullopt;
+  return Error{Errc::invalid_argument,
+               0,
+               "--mechanism " + std::string(to_string(*request.mechanism)) + " is one of --backend " +
+                   std::string(to_string(*backend)) + ", which was not chosen",
+               {}};
+}
+
 }  // namespace
 
 bool is_step_down(const RejectedChoice& rejected) {
@@ -197,6 +217,7 @@ std::optional<Error> unmet(const Plan& plan, const PlanRequest& request, const C
                        "--require " + std::string(to_string(required.facet)) +
                            (required.backend ? "=" + std::string(to_string(*required.backend)) : ""));
   }
+  if (auto error = contradiction(request)) return error;
   bool anything = false;
   for (const FacetPlan& facet : plan.facets) {
     anything = anything || facet.backend.has_value();

@@ -62,9 +62,15 @@ struct moved_call {
   __u32 tgid;      /* 0: the current process */
   __u64 begin;     /* stream offset of the first byte */
   __u64 moved;
+#ifdef KERNEL_SEGMENTS
+  __u64 base, size; /* the only segment, or as much as is known of the first */
+  __u64 vector, vector_count; /* array of segments in kernel memory; 0: base and size */
+  __u64 vector_skip;
+#else
   __u64 buffer;    /* second argument */
   __u64 size;      /* third argument */
   __u32 op;
+#endif
   __u32 direction;
   __u32 exact;     /* 0: other calls moved bytes meanwhile, the place is not sure */
   __u32 zero_copy; /* the bytes are not in user memory */

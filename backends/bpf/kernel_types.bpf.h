@@ -106,7 +106,17 @@ struct socket {
   struct sock *sk;
 } RELOCATE;
 
+struct inet_sock {
+  __be16 inet_sport;
+} RELOCATE;
+
+struct inet_connection_sock {
+  struct inet_sock icsk_inet;
+  const void *icsk_ulp_ops; /* an upper layer, such as kernel TLS, moves the bytes */
+} RELOCATE;
+
 struct tcp_sock {
+  struct inet_connection_sock inet_conn;
   u32 write_seq;
   u32 copied_seq;
   u32 rcv_nxt;
@@ -134,6 +144,7 @@ struct iovec {
 
 struct iov_iter {
   u64 iov_offset;
+  u64 count;
   u64 nr_segs;
 } RELOCATE;
 

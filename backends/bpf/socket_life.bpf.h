@@ -48,8 +48,10 @@ static __always_inline void emit_close(void *ctx, const struct wire_config *cfg,
   end.flags = WIRE_END_TX | WIRE_END_RX | WIRE_END_KERNEL;
   end.tx_end = flow->closed_end[WIRE_TX];
   end.rx_end = flow->closed_end[WIRE_RX];
-  count_untold(cfg, end.tx_end - flow->end[WIRE_TX]);
-  count_untold(cfg, end.rx_end - flow->end[WIRE_RX]);
+  if (flow->end[WIRE_TX] != flow->first[WIRE_TX]) /* else no call was ever seen: user space tells */
+    count_untold(sk, end.tx_end - flow->end[WIRE_TX]);
+  if (flow->end[WIRE_RX] != flow->first[WIRE_RX])
+    count_untold(sk, end.rx_end - flow->end[WIRE_RX]);
   end.kernel_tx = end.tx_end - flow->first[WIRE_TX];
   end.kernel_rx = flow->closed_received - flow->received_before;
   emit(ctx, cfg, &end, sizeof(end), 0, 0);

@@ -115,20 +115,22 @@ static __always_inline struct flow *flow_of(void *ctx, struct wire_config *cfg, 
     if (!flow)
       return 0;
   }
+  if (!flow->first[WIRE_TX])
+    return 0; /* not established yet */
   if (!flow->announced)
     announce(ctx, cfg, flow, sk, flow->role == WIRE_ROLE_UNKNOWN);
   return flow;
 }
 
-/* Bytes went through the socket of which nothing was told: the kernel skipped a program. Only the socket layer can
- * say so: at system calls it may as well be io_uring. */
-static __always_inline void count_untold(const struct wire_config *cfg, s64 bytes) {
+/* Bytes went through the socket of which nothing was told, because the kernel skipped a program. Only the socket layer can
+ * say so (at system calls it may as well be io_uring), and not where an upper layer moves them, as kernel TLS does. */
+static __always_inline void count_untold(struct sock *sk, s64 bytes) {
 #ifdef KERNEL_SEGMENTS
   struct wire_counters *count = my_counters();
-  if (count && bytes > 0)
+  if (bytes > 0 && count && !TCP_FIELD(sk, inet_conn.icsk_ulp_ops))
     __sync_fetch_and_add(&count->missed, 1);
 #endif
-  (void)cfg;
+  (void)sk;
   (void)bytes;
 }
 
@@ -139,10 +141,12 @@ static __always_inline void count_untold(const struct wire_config *cfg, s64 byte
 static __always_inline int sent(void *ctx, const struct wire_config *cfg, struct sock *sk, struct flow *flow,
                                 u32 sampled, u64 result, u32 tgid, struct moved_call *told) {
   u64 moved = (u32)(sequence_of(sk, WIRE_TX) - sampled);
+  if (flow->fin_sent && moved == result + 1)
+    moved = result; /* another thread shut the socket down meanwhile: a FIN counts as one */
   if (!moved)
     return 0;
   u64 begin = extend_sequence(flow->end[WIRE_TX], sampled);
-  count_untold(cfg, begin - flow->end[WIRE_TX]);
+  count_untold(sk, begin - flow->end[WIRE_TX]);
   if ((s64)(begin + moved - flow->end[WIRE_TX]) > 0)
     flow->end[WIRE_TX] = begin + moved;
   if (flow->user[WIRE_TX] != tgid)
@@ -171,7 +175,7 @@ static __always_inline int received(void *ctx, const struct wire_config *cfg, st
     /* Bytes before this call were taken in a way that is not watched. */
     u64 before = extend_sequence(begin, *sampled);
     if (end - before == result && (s64)(before - begin) > 0) {
-      count_untold(cfg, before - begin);
+      count_untold(sk, before - begin);
       begin = before;
     }
   }

@@ -31,22 +31,24 @@
 #define ATTACH(tracepoint) SEC("raw_tracepoint/" #tracepoint)
 
 /* An end knows its socket from the beginning only. */
-#define KPROBE_END(name, function, kind, on_end)                                   \
-  SEC("kretprobe/" function) int name(struct pt_regs *ctx) {                       \
-    u64 id = bpf_get_current_pid_tgid();                                           \
-    struct call *call = end_call(id, kind);                                        \
-    if (call)                                                                      \
-      on_end(ctx, call, (struct sock *)call->sk, id, (s32)CALL_RESULT(ctx));       \
-    return 0;                                                                      \
+#define KPROBE_END(name, function, kind, direction)                                                              \
+  SEC("kretprobe/" function) int name(struct pt_regs *ctx) {                                                     \
+    u64 id = bpf_get_current_pid_tgid();                                                                         \
+    struct call call;                                                                                            \
+    if (end_call(&call, id, kind, 0))                                                                            \
+      tell_rest(ctx, &call, (struct sock *)call.sk, (struct msghdr *)call.message, id, direction,                \
+                (s32)CALL_RESULT(ctx));                                                                          \
+    return 0;                                                                                                    \
   }
-KPROBE_END(tracer_send_exit, "tcp_sendmsg_locked", CALL_SEND, on_send_exit)
-KPROBE_END(tracer_receive_exit, "tcp_recvmsg", CALL_RECEIVE, on_receive_exit)
-KPROBE_END(tracer_sendpage_exit, "tcp_sendpage", CALL_SENDPAGE, on_send_exit)
+KPROBE_END(tracer_send_exit, "tcp_sendmsg_locked", CALL_SEND, WIRE_TX)
+KPROBE_END(tracer_receive_exit, "tcp_recvmsg", CALL_RECEIVE, WIRE_RX)
+KPROBE_END(tracer_sendpage_exit, "tcp_sendpage", CALL_SENDPAGE, WIRE_TX)
 
 SEC("kretprobe/tcp_splice_read") int tracer_splice_exit(struct pt_regs *ctx) {
-  u64 id = bpf_get_current_pid_tgid();
-  struct call *call = end_call(id, CALL_SPLICE);
-  return call ? on_splice_exit(ctx, (struct sock *)call->sk, (long)CALL_RESULT(ctx)) : 0;
+  struct call call;
+  if (end_call(&call, bpf_get_current_pid_tgid(), CALL_SPLICE, 0))
+    on_splice_exit(ctx, (struct sock *)call.sk, (long)CALL_RESULT(ctx));
+  return 0;
 }
 
 SEC("kretprobe/inet_csk_accept") int tracer_accept_exit(struct pt_regs *ctx) {
@@ -63,7 +65,7 @@ SEC("kprobe/tcp_recvmsg") int tracer_receive_enter(struct pt_regs *ctx) {
   u64 third = CALL_ARGUMENT_3(ctx), fourth = CALL_ARGUMENT_4(ctx);
   asm volatile("" : "+r"(third), "+r"(fourth)); /* both are read: the context may not be read at a computed place */
   u64 flags = cfg && cfg->receive_flags_argument == 4 ? fourth : third;
-  return on_receive_enter((struct sock *)CALL_ARGUMENT_0(ctx), (struct msghdr *)CALL_ARGUMENT_1(ctx),
+  return on_receive_enter(ctx, (struct sock *)CALL_ARGUMENT_0(ctx), (struct msghdr *)CALL_ARGUMENT_1(ctx),
                           CALL_ARGUMENT_2(ctx), flags);
 }
 
@@ -72,13 +74,14 @@ SEC("kprobe/release_sock") int tracer_release(struct pt_regs *ctx) {
 }
 
 SEC("kprobe/tcp_sendpage") int tracer_sendpage_enter(struct pt_regs *ctx) {
-  return on_sendpage_enter(ctx, (struct sock *)CALL_ARGUMENT_0(ctx));
+  return on_sendpage_enter(ctx, (struct sock *)CALL_ARGUMENT_0(ctx), CALL_ARGUMENT_3(ctx));
 }
 
 SEC("kprobe/tcp_splice_read") int tracer_splice_enter(struct pt_regs *ctx) {
   u64 id = bpf_get_current_pid_tgid();
   struct socket *socket = (struct socket *)CALL_ARGUMENT_0(ctx);
-  struct call *call = begin_call(id, (u64)BPF_CORE_READ(socket, sk));
+  struct wire_config *cfg = my_config();
+  struct call *call = cfg ? begin_call(ctx, cfg, id, BPF_CORE_READ(socket, sk)) : 0;
   if (call)
     call->tid_kind = (id << 32) | CALL_SPLICE;
   return 0;
@@ -107,24 +110,25 @@ SEC("kprobe/tcp_splice_read") int tracer_splice_enter(struct pt_regs *ctx) {
  * The copies (`again`) are attached where the kernel has that function. */
 #define COPIES(program) program() program(_again) program(_again_2) program(_again_3)
 
-#define FEXIT(name, function, kind, on_end, result)                      \
-  SEC("fexit/" function) int name(u64 *ctx) {                            \
-    u64 id = bpf_get_current_pid_tgid();                                 \
-    struct call *call = end_call(id, kind);                              \
-    if (!call)                                                           \
-      return 0;                                                          \
-    hold_processor();                                                    \
-    on_end(ctx, call, (struct sock *)ctx[0], id, (s32)(result));         \
-    release_processor();                                                 \
-    return 0;                                                            \
+#define FEXIT(name, function, kind, direction, message, result)                                     \
+  SEC("fexit/" function) int name(u64 *ctx) {                                                      \
+    u64 id = bpf_get_current_pid_tgid();                                                           \
+    struct call call;                                                                              \
+    if (!end_call(&call, id, kind, ctx[0]))                                                        \
+      return 0;                                                                                    \
+    hold_processor();                                                                              \
+    tell_rest(ctx, &call, (struct sock *)ctx[0], message, id, direction, (s32)(result));           \
+    release_processor();                                                                           \
+    return 0;                                                                                      \
   }
-#define SEND_EXIT(copy) FEXIT(tracer_send_exit##copy, "tcp_sendmsg_locked", CALL_SEND, on_send_exit, ctx[3])
+#define SEND_EXIT(copy) \
+  FEXIT(tracer_send_exit##copy, "tcp_sendmsg_locked", CALL_SEND, WIRE_TX, (struct msghdr *)ctx[1], ctx[3])
 #define RECEIVE_EXIT(copy) \
-  FEXIT(tracer_receive_exit##copy, "tcp_recvmsg", CALL_RECEIVE, on_receive_exit, RESULT(ctx, 6))
+  FEXIT(tracer_receive_exit##copy, "tcp_recvmsg", CALL_RECEIVE, WIRE_RX, (struct msghdr *)ctx[1], RESULT(ctx, 6))
 
 #define SEND_ENTER(copy)                                                            \
   SEC("fentry/tcp_sendmsg_locked") int tracer_send_enter##copy(u64 *ctx) {             \
-    if (has_begun(bpf_get_current_pid_tgid(), CALL_SEND, ctx[0]))                      \
+    if (has_begun(bpf_get_current_pid_tgid(), CALL_SEND, ctx[0], ctx[1]))                      \
       return 0;                                                                        \
     hold_processor();                                                                  \
     on_send_enter(ctx, (struct sock *)ctx[0], (struct msghdr *)ctx[1], ctx[2]);        \
@@ -134,21 +138,21 @@ SEC("kprobe/tcp_splice_read") int tracer_splice_enter(struct pt_regs *ctx) {
 #define RECEIVE_ENTER(copy)                                                         \
   SEC("fentry/tcp_recvmsg") int tracer_receive_enter##copy(u64 *ctx) {                 \
     u64 flags = 0;                                                                     \
-    if (has_begun(bpf_get_current_pid_tgid(), CALL_RECEIVE, ctx[0]))                   \
+    if (has_begun(bpf_get_current_pid_tgid(), CALL_RECEIVE, ctx[0], ctx[1]))                   \
       return 0;                                                                        \
     if (HAS_RESULT_HELPER)                                                             \
       bpf_get_func_arg(ctx, bpf_get_func_arg_cnt(ctx) >= 6 ? 4 : 3, &flags);           \
     else                                                                               \
       flags = ctx[4];                                                                  \
     hold_processor();                                                                  \
-    on_receive_enter((struct sock *)ctx[0], (struct msghdr *)ctx[1], ctx[2], flags);   \
+    on_receive_enter(ctx, (struct sock *)ctx[0], (struct msghdr *)ctx[1], ctx[2], flags);   \
     release_processor();                                                               \
     return 0;                                                                          \
   }
 
 COPIES(SEND_EXIT)
 COPIES(RECEIVE_EXIT)
-FEXIT(tracer_sendpage_exit, "tcp_sendpage", CALL_SENDPAGE, on_send_exit, ctx[5])
+FEXIT(tracer_sendpage_exit, "tcp_sendpage", CALL_SENDPAGE, WIRE_TX, (struct msghdr *)0, ctx[5])
 
 SEC("fexit/tcp_splice_read") int tracer_splice_exit(u64 *ctx) {
   struct socket *socket = (struct socket *)ctx[0];
@@ -174,7 +178,7 @@ COPIES(RECEIVE_ENTER)
 
 SEC("fentry/tcp_sendpage") int tracer_sendpage_enter(u64 *ctx) {
   hold_processor();
-  on_sendpage_enter(ctx, (struct sock *)ctx[0]);
+  on_sendpage_enter(ctx, (struct sock *)ctx[0], ctx[3]);
   release_processor();
   return 0;
 }

@@ -22,18 +22,13 @@ struct iterator {
 };
 
 #ifdef SEALED
-/* A kernel function (kfunc) of 6.2, which makes a typed pointer of an address. Where it does not exist it is not
- * reached. */
+/* A kernel function (kfunc) of 6.2, which makes a typed pointer of an address. Without it only the first segment of a
+ * vector can be read, by the typed pointer to it in the iterator; since 6.4 that pointer is a number to the verifier. */
 extern void *bpf_rdonly_cast(void *address, u32 type) __ksym __weak;
 
-/* Until 6.3 the first member of the iterator's union is the vector, so the verifier knows what it points to. Since
- * 6.4 it is a copy of an iovec, and the pointer is a number: 747b1f65d39a ("iov_iter: overlay struct iovec and
- * ubuf/len"). */
-#define VECTOR_IS_NUMBER bpf_core_field_exists(((struct iov_iter___since_6_4 *)0)->__iov)
-
 static __always_inline long read_segment(u64 *to, u64 from) {
-  if (!VECTOR_IS_NUMBER)
-    return -1; /* only the first one is reached, when the call begins */
+  if (!bpf_rdonly_cast)
+    return -1;
   const struct iovec *segment = bpf_rdonly_cast((void *)from, bpf_core_type_id_kernel(struct iovec));
   to[0] = (u64)segment->iov_base;
   to[1] = segment->iov_len;
@@ -45,6 +40,12 @@ static __always_inline long read_segment(u64 *to, u64 from) {
 }
 #endif
 #define READ_SEGMENT(to, from) read_segment(to, from)
+
+/* Bytes that it holds still. */
+static __always_inline u64 iterator_count(struct msghdr *message) {
+  struct iov_iter *from = __builtin_preserve_access_index(&message->msg_iter);
+  return FIELD(from, count);
+}
 
 #define IS_KIND(kind, name)                                             \
   (bpf_core_enum_value_exists(enum iter_type___kinds, name##___kinds) && \
@@ -78,7 +79,7 @@ static __always_inline void read_iterator(struct iterator *out, struct msghdr *m
     vector = FIELD_AS(iov_iter___until_6_3, from, iov);
   out->count = FIELD(from, nr_segs);
 #ifdef SEALED
-  if (!VECTOR_IS_NUMBER) {
+  if (!bpf_rdonly_cast) {
     out->segments = SEGMENTS_ONE;
     out->base = (u64)vector->iov_base + skip;
     out->size = vector->iov_len - skip;

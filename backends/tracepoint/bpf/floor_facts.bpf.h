@@ -22,15 +22,6 @@ struct state_change {
 #define ON(event) SEC("tp_btf/" #event)
 
 /* The parts of these structures that only this file needs. */
-struct inet_sock {
-  __be16 inet_sport;
-} RELOCATE;
-struct inet_connection_sock {
-  struct inet_sock icsk_inet;
-} RELOCATE;
-struct tcp_sock___ports {
-  struct inet_connection_sock inet_conn;
-} RELOCATE;
 struct linux_binprm___user {
   unsigned long exec;
 } RELOCATE;
@@ -90,7 +81,7 @@ static __always_inline int state_changed(u64 *ctx, struct state_change *change) 
 
 static __always_inline int state_addresses(u64 *ctx, struct wire_open *record) {
   struct sock *sk = (struct sock *)ctx[0];
-  struct tcp_sock___ports *tcp = (struct tcp_sock___ports *)bpf_skc_to_tcp_sock(sk);
+  struct tcp_sock *tcp = (struct tcp_sock *)bpf_skc_to_tcp_sock(sk);
   if (!tcp)
     return 0;
   /* Not skc_num: it is cleared before the change to TCP_CLOSE is told. */

@@ -192,6 +192,18 @@ TEST(Planner, RequireNamesAFacetOrAFacetAndItsBackend) {
   EXPECT_NE(error->context.find("--require http=ebpf"), std::string::npos) << error->context;
 }
 
+TEST(Planner, AMechanismOfAnotherBackendIsAMistakeAndNotTheKernelsFault) {
+  PlanRequest request;
+  request.backends = {BackendKind::ebpf};
+  request.mechanism = Mechanism::tp_btf;
+  const std::optional<Error> error = unmet(make_plan(everything_supported(), request), request, everything_supported());
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->code, Errc::invalid_argument);
+  EXPECT_EQ(error->context, "--mechanism tp_btf is one of --backend tracepoint, which was not chosen");
+  request.backends.push_back(BackendKind::tracepoint);
+  EXPECT_FALSE(unmet(make_plan(everything_supported(), request), request, everything_supported()));
+}
+
 TEST(Planner, NothingAtAllLeftIsAnErrorThatTellsPrivilegesFromKernels) {
   const std::optional<Error> user =
       unmet(make_plan(unprivileged_machine(), only_http), only_http, unprivileged_machine());
