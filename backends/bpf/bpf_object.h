@@ -24,7 +24,7 @@ struct MapEntries {
   std::uint32_t entries = 0;
 };
 
-// Where a program without a fixed place of its own (SEC without a target) goes; see BpfObject::attach_tracepoint.
+// What to load, and how.
 struct BpfImage {
   std::span<const unsigned char> bytes;  // static storage
   std::string_view name;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT
  *
  * One entry per TCP socket generation: made when the socket starts to connect, is accepted or is first used, removed
- * when it reaches TCP_CLOSE. Keyed by the socket's address, which is never given out again before that.
+ * when it is destroyed. Keyed by the socket's address, which is never given out again before that.
  */
 #ifndef TRACER_FLOW_BPF_H
 #define TRACER_FLOW_BPF_H
@@ -19,7 +19,7 @@ struct flow {
   u64 closed_end[2];
   u64 closed_received; /* kernel_received() */
   u64 closed_raw;      /* bytes_received */
-  /* Received bytes that were not told yet: see hold_back() in core.bpf.c. */
+  /* Received bytes that were not told yet: see hold_back() in stream.bpf.h. */
   u64 held_begin, held_end; /* offsets; 0: none */
   u64 held_at_ns;      /* of the last of them */
   u32 user[2];    /* tgid that last moved bytes, by direction */

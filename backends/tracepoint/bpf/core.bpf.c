@@ -35,7 +35,7 @@
     u32 op = op_of((long)ctx[1]);                                                              \
     struct wire_config *cfg = my_config();                                                     \
     if (op == WIRE_OP_NONE || !cfg || (op >= WIRE_OP_READ && !cfg->twice) ||                   \
-        (cfg->twice && has_begun(op)))                                                         \
+        (cfg->twice && has_begun(op, (struct pt_regs *)ctx[0])))                               \
       return 0; /* receptions are looked at when they return */                                \
     hold_processor();                                                                          \
     on_enter(ctx, cfg, (struct pt_regs *)ctx[0], op);                                          \
@@ -49,7 +49,7 @@
     struct wire_config *cfg = my_config();                                                     \
     if (op == WIRE_OP_NONE || !cfg)                                                            \
       return 0;                                                                                \
-    int begun = end_call(op);                                                                  \
+    int begun = end_call(op, regs);                                                            \
     if (!begun && cfg->twice)                                                                  \
       return 0; /* the copy before this one was here */                                        \
     hold_processor();                                                                          \

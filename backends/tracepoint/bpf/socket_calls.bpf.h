@@ -15,6 +15,7 @@ struct call {
   u64 sk;
   u64 at_ns;
   u64 sequence;
+  u64 fd, buffer; /* first and second argument: which call of the thread this is */
 };
 
 #define CALL_SLOTS 32768u
@@ -74,17 +75,22 @@ static __always_inline struct sock *sending_socket(struct wire_config *cfg, stru
   return socket_of(cfg, task, op == WIRE_OP_SPLICE ? SYSCALL_ARGUMENT_2(regs) : SYSCALL_ARGUMENT_0(regs));
 }
 
-static __always_inline int has_begun(u32 op) {
+static __always_inline int is_of(const struct call *call, u64 id, u32 op, struct pt_regs *regs) {
+  return call && call->tid_op == ((id << 32) | op) && call->fd == SYSCALL_ARGUMENT_0(regs) &&
+         call->buffer == SYSCALL_ARGUMENT_1(regs);
+}
+
+static __always_inline int has_begun(u32 op, struct pt_regs *regs) {
   u64 id = bpf_get_current_pid_tgid();
   struct call *call = my_call((u32)id);
-  return call && call->tid_op == ((id << 32) | op) && bpf_ktime_get_ns() - call->at_ns < ONE_CALL_NS;
+  return is_of(call, id, op, regs) && bpf_ktime_get_ns() - call->at_ns < ONE_CALL_NS;
 }
 
 /* 1: the call was seen to begin, and it is this program that is to tell of it. */
-static __always_inline int end_call(u32 op) {
+static __always_inline int end_call(u32 op, struct pt_regs *regs) {
   u64 id = bpf_get_current_pid_tgid();
   struct call *call = my_call((u32)id);
-  if (!call || call->tid_op != ((id << 32) | op))
+  if (!is_of(call, id, op, regs))
     return 0;
   call->tid_op = 0;
   return 1;
@@ -115,6 +121,8 @@ static __always_inline int on_enter(void *ctx, struct wire_config *cfg, struct p
       return 0;
     }
   }
+  call->fd = SYSCALL_ARGUMENT_0(regs);
+  call->buffer = SYSCALL_ARGUMENT_1(regs);
   call->at_ns = bpf_ktime_get_ns();
   call->tid_op = (id << 32) | op;
   return 0;
