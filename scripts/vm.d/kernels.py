@@ -4,6 +4,7 @@ The machine's own apt is only read: its mirror serves all suites, through apt fo
 """
 
 import contextlib
+import errno
 import fcntl
 import glob
 import lzma
@@ -26,11 +27,44 @@ LISTS_FRESH_SECONDS = 24 * 3600
 SILENCE_REMEMBERED_SECONDS = 120        # so that several tests do not wait for the same mirror one after the other
 UPDATE_SECONDS_MAX = 300
 DOWNLOAD_SECONDS_MAX = 600
+UNPACK_SECONDS_MAX = 300
 BUILDS_TRIED_MAX = 4                    # archives drop old builds while their lists still name them
 
 
 class Unavailable(Exception):
     """No guest can be booted here, for a reason that is not a fault of ours."""
+
+
+class BrokenPackage(Exception):
+    """What was downloaded does not unpack."""
+
+
+def expect_room(said):
+    """Raises OSError if a tool ended because the disk is full: then there is nothing else to try."""
+    if "No space left on device" in said or "enough free space" in said:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), cache_folder())
+
+
+def last_line(said):
+    return (said.strip().splitlines() or ["it says nothing"])[-1].strip()
+
+
+def in_plain_words():
+    return {**os.environ, "LC_ALL": "C"}
+
+
+def unpack(*command):
+    """What it prints. Raises BrokenPackage."""
+    try:
+        done = subprocess.run(command, env=in_plain_words(), stdin=subprocess.DEVNULL, capture_output=True,
+                              timeout=UNPACK_SECONDS_MAX)
+    except subprocess.TimeoutExpired:
+        raise BrokenPackage(f"{command[0]} took more than {UNPACK_SECONDS_MAX} s") from None
+    if done.returncode != 0:
+        said = done.stderr.decode(errors="replace")
+        expect_room(said)
+        raise BrokenPackage(f"{command[0]} ended with {done.returncode}: {last_line(said)}")
+    return done.stdout
 
 
 def cache_folder():
@@ -118,6 +152,8 @@ class Apt:
             for suite in SUITES:
                 base = security if suite.endswith("-security") else main
                 file.write(f"deb {options}{base} {suite} main\n")
+        # A mirror that lags, and a suite that got its last update, serve lists whose date has run out. Their signatures
+        # are checked as ever; what is old is only run in guests that have no network.
         settings = {"Dir::Etc::SourceList": self.path("sources.list"), "Dir::Etc::SourceParts": self.path("parts"),
                     "Dir::State::Lists": self.path("lists"), "Dir::Cache": self.path("cache"),
                     "Dir::State::status": "/dev/null", "APT::Architecture": "amd64", "APT::Architectures": "amd64",
@@ -132,10 +168,13 @@ class Apt:
     def run(self, tool, *arguments, seconds_max, folder=None):
         """(whether it succeeded, what it printed)"""
         try:
-            done = subprocess.run([tool, *self.options, *arguments], cwd=folder, text=True, timeout=seconds_max,
-                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            done = subprocess.run([tool, *self.options, *arguments], cwd=folder, env=in_plain_words(), text=True,
+                                  errors="replace", timeout=seconds_max, stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         except subprocess.TimeoutExpired:
             return False, f"{tool} {arguments[0]} took more than {seconds_max} s"
+        if done.returncode != 0:
+            expect_room(done.stdout)
         return done.returncode == 0, done.stdout
 
     def _is_younger(self, name, seconds):
@@ -198,9 +237,12 @@ def module_text(path):
     if path.endswith(".zst"):
         if not shutil.which("zstd"):
             raise Unavailable("zstd is missing, which the kernel's modules are compressed with")
-        return subprocess.run(["zstd", "-dqc", path], check=True, capture_output=True, timeout=60).stdout
-    with (lzma.open if path.endswith(".xz") else open)(path, "rb") as file:
-        return file.read()
+        return unpack("zstd", "-dqc", path)
+    try:
+        with (lzma.open if path.endswith(".xz") else open)(path, "rb") as file:
+            return file.read()
+    except (lzma.LZMAError, EOFError) as failure:
+        raise BrokenPackage(f"{os.path.basename(path)}: {failure}") from None
 
 
 def pack_modules(tree, out):
@@ -230,31 +272,41 @@ def pack_modules(tree, out):
 
 
 def fetch(apt, release, say):
-    """Downloads and keeps a kernel. Returns why it cannot be had, or None."""
+    """Downloads and keeps a kernel; all of it or nothing. Returns why it cannot be had, or None. Needs the lock."""
     kernel = Kernel(release)
-    os.makedirs(os.path.dirname(kernel.folder), exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".new-", dir=os.path.dirname(kernel.folder)) as work:
+    parent = os.path.dirname(kernel.folder)
+    os.makedirs(parent, exist_ok=True)
+    for stale in glob.glob(os.path.join(parent, ".new-*")):     # of one that was killed
+        shutil.rmtree(stale, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=".new-", dir=parent) as work:
         needed, wished = packages_of(apt, release)
         for package in needed + wished:
             succeeded, said = apt.download(package, work)
-            why = said.strip().splitlines()[-1] if said.strip() else "not downloaded"
             if not succeeded and package in needed:
-                return f"{package}: {why}"
+                return f"{package}: {last_line(said)}"
             if not succeeded:
-                say(f"{release} has no {' and '.join(MODULES)} then: {package}: {why}")
-        tree = os.path.join(work, "tree")
-        for package in glob.glob(os.path.join(work, "*.deb")):
-            subprocess.run(["dpkg-deb", "-x", package, tree], check=True, timeout=DOWNLOAD_SECONDS_MAX)
-        images = glob.glob(os.path.join(tree, "boot", "vmlinuz-*")) + \
-            glob.glob(os.path.join(tree, "usr", "lib", "modules", "*", "vmlinuz"))
-        if not images:
-            return f"{needed[0]}: has no vmlinuz"
-        kept = os.path.join(work, "kept")
-        os.mkdir(kept)
-        shutil.move(images[0], os.path.join(kept, "vmlinuz"))
-        pack_modules(tree, os.path.join(kept, os.path.basename(kernel.modules)))
-        shutil.rmtree(kernel.folder, ignore_errors=True)
-        os.rename(kept, kernel.folder)
+                say(f"{release} has no {' and '.join(MODULES)} then: {package}: {last_line(said)}")
+        try:
+            return keep(kernel, work, needed[0])
+        except BrokenPackage as failure:
+            return f"{needed[0]} does not unpack: {failure}"
+
+
+def keep(kernel, work, package):
+    """Makes a cache entry of what lies in `work`. Returns and raises as fetch() and unpack()."""
+    tree = os.path.join(work, "tree")
+    for each in glob.glob(os.path.join(work, "*.deb")):
+        unpack("dpkg-deb", "-x", each, tree)
+    images = glob.glob(os.path.join(tree, "boot", "vmlinuz-*")) + \
+        glob.glob(os.path.join(tree, "usr", "lib", "modules", "*", "vmlinuz"))
+    if not images:
+        return f"{package}: has no vmlinuz"
+    kept = os.path.join(work, "kept")
+    os.mkdir(kept)
+    shutil.move(images[0], os.path.join(kept, "vmlinuz"))
+    pack_modules(tree, os.path.join(kept, os.path.basename(kernel.modules)))
+    shutil.rmtree(kernel.folder, ignore_errors=True)
+    os.rename(kept, kernel.folder)
     return None
 
 

@@ -42,20 +42,47 @@ bool is_new_atomic(const BpfInstruction& each) {
   return BPF_CLASS(each.opcode) == BPF_STX && BPF_MODE(each.opcode) == atomic && each.immediate != BPF_ADD;
 }
 
+// Code generation v4 (6.6) and what came after it: no object is only for kernels as young as that.
+bool is_v4(const BpfInstruction& each) {
+  constexpr auto load_signed = 0x80;
+  constexpr auto jump_maybe = 0xe0;                // 6.10
+  constexpr std::int32_t acquire_release = 0x100;  // 6.15
+  const auto kind = BPF_CLASS(each.opcode), operation = BPF_OP(each.opcode);
+  switch (kind) {
+    case BPF_LDX:
+      return BPF_MODE(each.opcode) == load_signed;
+    case BPF_STX:
+      return is_new_atomic(each) && (each.immediate & acquire_release) != 0;
+    case BPF_JMP:
+      return operation == jump_maybe;
+    case BPF_JMP32:
+      return operation == BPF_JA;
+    case BPF_ALU64:
+    case BPF_ALU:
+      if (operation == BPF_END) return kind == BPF_ALU64;  // swaps bytes whatever the machine's order is
+      return each.offset != 0;                             // signed division, and moves that keep the sign
+    default:
+      return false;
+  }
+}
+
 void judge_code(const BpfFunction& function, const ObjectLimits& limits, std::vector<std::string>& found) {
   std::set<std::uint32_t> refused;
-  bool jump32 = false, atomic = false;
+  bool jump32 = false, atomic = false, v4 = false;
   for (const BpfInstruction& each : function.code) {
     jump32 = jump32 || each.is_jump32();
     atomic = atomic || is_new_atomic(each);
+    v4 = v4 || is_v4(each);
     const auto helper = each.helper();
     if (helper && std::ranges::find(limits.helpers, *helper, &AllowedHelper::number) == limits.helpers.end())
       refused.insert(*helper);
   }
   for (const std::uint32_t helper : refused)
     found.push_back(function.name + ": helper " + std::to_string(helper) + " is not in the list");
-  if (jump32) found.push_back(function.name + ": compares 32-bit registers (code generation v3, kernel 5.1)");
-  if (atomic) found.push_back(function.name + ": an atomic operation of 5.12");
+  if (jump32 && !limits.jumps32)
+    found.push_back(function.name + ": compares 32-bit registers (code generation v3, kernel 5.1)");
+  if (atomic && !limits.atomics) found.push_back(function.name + ": an atomic operation of 5.12");
+  if (v4) found.push_back(function.name + ": an instruction of 6.6 or later");
   if (!limits.loops && has_loop(function.code)) found.push_back(function.name + ": a loop (kernel 5.3)");
 }
 

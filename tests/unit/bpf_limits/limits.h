@@ -1,5 +1,5 @@
-// What a BPF object may contain so that kernels of the time of 4.18 take it. Judged on the object file alone: no kernel
-// of that age is needed to notice that one of its limits was passed.
+// What a BPF object may contain so that the kernels that it is for take it: by default those of the time of 4.18.
+// Judged on the object file alone: no kernel of that age is needed to notice that one of its limits was passed.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +19,8 @@ struct AllowedHelper {
 struct ObjectLimits {
   std::size_t instructions_max = 4095;  // of a program with the functions that it calls
   bool loops = false;                   // the verifier of 5.3 can follow them
+  bool jumps32 = false;                 // comparisons of 32-bit registers: code generation v3, 5.1
+  bool atomics = false;                 // operations other than "add, and forget what was there": 5.12
   std::span<const AllowedHelper> helpers;
 };
 
