@@ -125,6 +125,7 @@ std::string verifier_summary(std::string_view log, std::size_t lines_max) {
     const std::size_t end = std::min(log.find('\n'), log.size());
     const std::string_view line = log.substr(0, end);
     log.remove_prefix(std::min(end + 1, log.size()));
+    if (line.starts_with("Suggestion:")) break;  // since 7.0, behind the reason; it may be several lines
     const bool statistics = line.starts_with("processed ") || line.starts_with("verification time") ||
                             line.starts_with("stack depth") || line.starts_with("-- ");
     if (!line.empty() && !statistics) lines.push_back(line);

@@ -15,6 +15,12 @@ TEST(VerifierSummary, KeepsTheReasonAndDropsTheStatistics) {
             "121: (85) call bpf_probe_read_user#112 | R2 min value is negative, either use unsigned or 'var &= const'");
 }
 
+TEST(VerifierSummary, WhatTheKernelSuggestsIsNotTheReason) {
+  EXPECT_EQ(
+      verifier_summary("R1 invalid mem access 'scalar'\nSuggestion: check the pointer\n  first\nprocessed 3 insns\n"),
+      "R1 invalid mem access 'scalar'");
+}
+
 TEST(VerifierSummary, EmptyLogHasNoSummary) {
   EXPECT_EQ(verifier_summary(""), "");
   EXPECT_EQ(verifier_summary("\n\n"), "");
