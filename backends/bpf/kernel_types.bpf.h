@@ -218,6 +218,15 @@ struct msghdr {
 extern void bpf_preempt_disable(void) __ksym __weak;
 extern void bpf_preempt_enable(void) __ksym __weak;
 
+/* Only objects that a kernel with those functions may load have copies. */
+#if defined(COPY_BPF_LOOP) || defined(SEALED) || (defined(KPROBE) && !defined(EMIT_PERF))
+#define ONE_COPY(program) program(_again)
+#define THREE_COPIES(program) program(_again) program(_again_2) program(_again_3)
+#else
+#define ONE_COPY(program)
+#define THREE_COPIES(program)
+#endif
+
 static __always_inline void hold_processor(void) {
   if (bpf_preempt_disable)
     bpf_preempt_disable();

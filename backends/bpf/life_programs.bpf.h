@@ -9,27 +9,27 @@
 #include "backends/bpf/process_life.bpf.h"
 #include "backends/bpf/socket_life.bpf.h"
 
-#define SET_STATE(name)                                                    \
-  ATTACH(inet_sock_set_state) int name(u64 *ctx) {                         \
-    hold_processor();                                                      \
-    on_state(ctx, (struct sock *)ctx[0], (int)ctx[1], (int)ctx[2]);        \
-    release_processor();                                                   \
-    return 0;                                                              \
+#define SET_STATE(copy)                                              \
+  ATTACH(inet_sock_set_state) int tracer_set_state##copy(u64 *ctx) { \
+    hold_processor();                                                \
+    on_state(ctx, (struct sock *)ctx[0], (int)ctx[1], (int)ctx[2]);  \
+    release_processor();                                             \
+    return 0;                                                        \
   }
-SET_STATE(tracer_set_state)
-SET_STATE(tracer_set_state_again)
+SET_STATE()
+ONE_COPY(SET_STATE)
 
-#define DESTROY(name)                                    \
-  ATTACH(tcp_destroy_sock) int name(u64 *ctx) {          \
-    struct wire_config *cfg = my_config();               \
-    hold_processor();                                    \
-    if (cfg)                                             \
-      end_flow(ctx, cfg, ctx[0], (struct sock *)ctx[0]); \
-    release_processor();                                 \
-    return 0;                                            \
+#define DESTROY(copy)                                           \
+  ATTACH(tcp_destroy_sock) int tracer_destroy##copy(u64 *ctx) { \
+    struct wire_config *cfg = my_config();                      \
+    hold_processor();                                           \
+    if (cfg)                                                    \
+      end_flow(ctx, cfg, ctx[0], (struct sock *)ctx[0]);        \
+    release_processor();                                        \
+    return 0;                                                   \
   }
-DESTROY(tracer_destroy)
-DESTROY(tracer_destroy_again)
+DESTROY()
+ONE_COPY(DESTROY)
 
 /* Which process was told of last, so that a copy knows that the first program was not skipped. Told twice is no
  * harm. */
@@ -57,38 +57,38 @@ static __always_inline int is_told(u32 tgid, u32 what) {
   return 0;
 }
 
-#define FORK(name)                                                                      \
-  ATTACH(sched_process_fork) int name(u64 *ctx) {                                       \
-    struct task_struct *child = (struct task_struct *)ctx[1];                           \
-    hold_processor();                                                                   \
-    if (!is_told(FIELD(child, pid), WIRE_FORK))                                         \
-      on_fork(ctx, (struct task_struct *)ctx[0], child);                                \
-    release_processor();                                                                \
-    return 0;                                                                           \
+#define FORK(copy)                                             \
+  ATTACH(sched_process_fork) int tracer_fork##copy(u64 *ctx) { \
+    struct task_struct *child = (struct task_struct *)ctx[1];  \
+    hold_processor();                                          \
+    if (!is_told(FIELD(child, pid), WIRE_FORK))                \
+      on_fork(ctx, (struct task_struct *)ctx[0], child);       \
+    release_processor();                                       \
+    return 0;                                                  \
   }
-FORK(tracer_fork)
-FORK(tracer_fork_again)
+FORK()
+ONE_COPY(FORK)
 
-#define EXEC(name)                                                                      \
-  ATTACH(sched_process_exec) int name(u64 *ctx) {                                       \
-    hold_processor();                                                                   \
-    if (!is_told(bpf_get_current_pid_tgid() >> 32, WIRE_EXEC))                          \
-      on_exec(ctx, (struct linux_binprm *)ctx[2]);                                      \
-    release_processor();                                                                \
-    return 0;                                                                           \
+#define EXEC(copy)                                             \
+  ATTACH(sched_process_exec) int tracer_exec##copy(u64 *ctx) { \
+    hold_processor();                                          \
+    if (!is_told(bpf_get_current_pid_tgid() >> 32, WIRE_EXEC)) \
+      on_exec(ctx, (struct linux_binprm *)ctx[2]);             \
+    release_processor();                                       \
+    return 0;                                                  \
   }
-EXEC(tracer_exec)
-EXEC(tracer_exec_again)
+EXEC()
+ONE_COPY(EXEC)
 
-#define EXIT(name)                                                                      \
-  ATTACH(sched_process_exit) int name(u64 *ctx) {                                       \
-    hold_processor();                                                                   \
-    if (!is_told(bpf_get_current_pid_tgid(), WIRE_EXIT))                                \
-      on_process_exit(ctx, (struct task_struct *)ctx[0]);                               \
-    release_processor();                                                                \
-    return 0;                                                                           \
+#define EXIT(copy)                                             \
+  ATTACH(sched_process_exit) int tracer_exit##copy(u64 *ctx) { \
+    hold_processor();                                          \
+    if (!is_told(bpf_get_current_pid_tgid(), WIRE_EXIT))       \
+      on_process_exit(ctx, (struct task_struct *)ctx[0]);      \
+    release_processor();                                       \
+    return 0;                                                  \
   }
-EXIT(tracer_exit)
-EXIT(tracer_exit_again)
+EXIT()
+ONE_COPY(EXIT)
 
 #endif

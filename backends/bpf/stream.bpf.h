@@ -122,8 +122,9 @@ static __always_inline struct flow *flow_of(void *ctx, struct wire_config *cfg, 
   return flow;
 }
 
-/* Bytes went through the socket of which nothing was told, because the kernel skipped a program. Only the socket layer can
- * say so (at system calls it may as well be io_uring), and not where an upper layer moves them, as kernel TLS does. */
+/* Bytes went through the socket of which nothing was told, because the kernel skipped a program. Only the socket
+ * layer can say so (at system calls it may as well be io_uring), and not where an upper layer moves them, as kernel
+ * TLS does. */
 static __always_inline void count_untold(struct sock *sk, s64 bytes) {
 #ifdef KERNEL_SEGMENTS
   struct wire_counters *count = my_counters();

@@ -31,14 +31,14 @@
 #define ATTACH(tracepoint) SEC("raw_tracepoint/" #tracepoint)
 
 /* An end knows its socket from the beginning only. */
-#define KPROBE_END(name, function, kind, direction)                                                              \
-  SEC("kretprobe/" function) int name(struct pt_regs *ctx) {                                                     \
-    u64 id = bpf_get_current_pid_tgid();                                                                         \
-    struct call call;                                                                                            \
-    if (end_call(&call, id, kind, 0))                                                                            \
-      tell_rest(ctx, &call, (struct sock *)call.sk, (struct msghdr *)call.message, id, direction,                \
-                (s32)CALL_RESULT(ctx));                                                                          \
-    return 0;                                                                                                    \
+#define KPROBE_END(name, function, kind, direction)                                               \
+  SEC("kretprobe/" function) int name(struct pt_regs *ctx) {                                      \
+    u64 id = bpf_get_current_pid_tgid();                                                          \
+    struct call call;                                                                             \
+    if (end_call(&call, id, kind, 0))                                                             \
+      tell_rest(ctx, &call, (struct sock *)call.sk, (struct msghdr *)call.message, id, direction, \
+                (s32)CALL_RESULT(ctx));                                                           \
+    return 0;                                                                                     \
   }
 KPROBE_END(tracer_send_exit, "tcp_sendmsg_locked", CALL_SEND, WIRE_TX)
 KPROBE_END(tracer_receive_exit, "tcp_recvmsg", CALL_RECEIVE, WIRE_RX)
@@ -108,50 +108,50 @@ SEC("kprobe/tcp_splice_read") int tracer_splice_enter(struct pt_regs *ctx) {
 
 /* The work happens on one processor, and by the first of several copies that is not skipped: see hold_processor().
  * The copies (`again`) are attached where the kernel has that function. */
-#define COPIES(program) program() program(_again) program(_again_2) program(_again_3)
+#define WITH_COPIES(program) program() THREE_COPIES(program)
 
-#define FEXIT(name, function, kind, direction, message, result)                                     \
-  SEC("fexit/" function) int name(u64 *ctx) {                                                      \
-    u64 id = bpf_get_current_pid_tgid();                                                           \
-    struct call call;                                                                              \
-    if (!end_call(&call, id, kind, ctx[0]))                                                        \
-      return 0;                                                                                    \
-    hold_processor();                                                                              \
-    tell_rest(ctx, &call, (struct sock *)ctx[0], message, id, direction, (s32)(result));           \
-    release_processor();                                                                           \
-    return 0;                                                                                      \
+#define FEXIT(name, function, kind, direction, message, result)                          \
+  SEC("fexit/" function) int name(u64 *ctx) {                                            \
+    u64 id = bpf_get_current_pid_tgid();                                                 \
+    struct call call;                                                                    \
+    if (!end_call(&call, id, kind, ctx[0]))                                              \
+      return 0;                                                                          \
+    hold_processor();                                                                    \
+    tell_rest(ctx, &call, (struct sock *)ctx[0], message, id, direction, (s32)(result)); \
+    release_processor();                                                                 \
+    return 0;                                                                            \
   }
 #define SEND_EXIT(copy) \
   FEXIT(tracer_send_exit##copy, "tcp_sendmsg_locked", CALL_SEND, WIRE_TX, (struct msghdr *)ctx[1], ctx[3])
 #define RECEIVE_EXIT(copy) \
   FEXIT(tracer_receive_exit##copy, "tcp_recvmsg", CALL_RECEIVE, WIRE_RX, (struct msghdr *)ctx[1], RESULT(ctx, 6))
 
-#define SEND_ENTER(copy)                                                            \
-  SEC("fentry/tcp_sendmsg_locked") int tracer_send_enter##copy(u64 *ctx) {             \
-    if (has_begun(bpf_get_current_pid_tgid(), CALL_SEND, ctx[0], ctx[1]))                      \
-      return 0;                                                                        \
-    hold_processor();                                                                  \
-    on_send_enter(ctx, (struct sock *)ctx[0], (struct msghdr *)ctx[1], ctx[2]);        \
-    release_processor();                                                               \
-    return 0;                                                                          \
+#define SEND_ENTER(copy)                                                        \
+  SEC("fentry/tcp_sendmsg_locked") int tracer_send_enter##copy(u64 *ctx) {      \
+    if (has_begun(bpf_get_current_pid_tgid(), CALL_SEND, ctx[0], ctx[1]))       \
+      return 0;                                                                 \
+    hold_processor();                                                           \
+    on_send_enter(ctx, (struct sock *)ctx[0], (struct msghdr *)ctx[1], ctx[2]); \
+    release_processor();                                                        \
+    return 0;                                                                   \
   }
-#define RECEIVE_ENTER(copy)                                                         \
-  SEC("fentry/tcp_recvmsg") int tracer_receive_enter##copy(u64 *ctx) {                 \
-    u64 flags = 0;                                                                     \
-    if (has_begun(bpf_get_current_pid_tgid(), CALL_RECEIVE, ctx[0], ctx[1]))                   \
-      return 0;                                                                        \
-    if (HAS_RESULT_HELPER)                                                             \
-      bpf_get_func_arg(ctx, bpf_get_func_arg_cnt(ctx) >= 6 ? 4 : 3, &flags);           \
-    else                                                                               \
-      flags = ctx[4];                                                                  \
-    hold_processor();                                                                  \
-    on_receive_enter(ctx, (struct sock *)ctx[0], (struct msghdr *)ctx[1], ctx[2], flags);   \
-    release_processor();                                                               \
-    return 0;                                                                          \
+#define RECEIVE_ENTER(copy)                                                               \
+  SEC("fentry/tcp_recvmsg") int tracer_receive_enter##copy(u64 *ctx) {                    \
+    u64 flags = 0;                                                                        \
+    if (has_begun(bpf_get_current_pid_tgid(), CALL_RECEIVE, ctx[0], ctx[1]))              \
+      return 0;                                                                           \
+    if (HAS_RESULT_HELPER)                                                                \
+      bpf_get_func_arg(ctx, bpf_get_func_arg_cnt(ctx) >= 6 ? 4 : 3, &flags);              \
+    else                                                                                  \
+      flags = ctx[4];                                                                     \
+    hold_processor();                                                                     \
+    on_receive_enter(ctx, (struct sock *)ctx[0], (struct msghdr *)ctx[1], ctx[2], flags); \
+    release_processor();                                                                  \
+    return 0;                                                                             \
   }
 
-COPIES(SEND_EXIT)
-COPIES(RECEIVE_EXIT)
+WITH_COPIES(SEND_EXIT)
+WITH_COPIES(RECEIVE_EXIT)
 FEXIT(tracer_sendpage_exit, "tcp_sendpage", CALL_SENDPAGE, WIRE_TX, (struct msghdr *)0, ctx[5])
 
 SEC("fexit/tcp_splice_read") int tracer_splice_exit(u64 *ctx) {
@@ -162,19 +162,19 @@ SEC("fexit/tcp_splice_read") int tracer_splice_exit(u64 *ctx) {
   return 0;
 }
 
-#define ACCEPT_EXIT(name)                              \
-  SEC("fexit/inet_csk_accept") int name(u64 *ctx) {    \
-    u64 accepted = RESULT(ctx, 4);                     \
-    hold_processor();                                  \
-    on_accept_exit(ctx, accepted);                     \
-    release_processor();                               \
-    return 0;                                          \
+#define ACCEPT_EXIT(copy)                                               \
+  SEC("fexit/inet_csk_accept") int tracer_accept_exit##copy(u64 *ctx) { \
+    u64 accepted = RESULT(ctx, 4);                                      \
+    hold_processor();                                                   \
+    on_accept_exit(ctx, accepted);                                      \
+    release_processor();                                                \
+    return 0;                                                           \
   }
-ACCEPT_EXIT(tracer_accept_exit)
-ACCEPT_EXIT(tracer_accept_exit_again)
+ACCEPT_EXIT()
+ONE_COPY(ACCEPT_EXIT)
 
-COPIES(SEND_ENTER)
-COPIES(RECEIVE_ENTER)
+WITH_COPIES(SEND_ENTER)
+WITH_COPIES(RECEIVE_ENTER)
 
 SEC("fentry/tcp_sendpage") int tracer_sendpage_enter(u64 *ctx) {
   hold_processor();

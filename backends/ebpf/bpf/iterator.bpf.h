@@ -22,8 +22,9 @@ struct iterator {
 };
 
 #ifdef SEALED
-/* A kernel function (kfunc) of 6.2, which makes a typed pointer of an address. Without it only the first segment of a
- * vector can be read, by the typed pointer to it in the iterator; since 6.4 that pointer is a number to the verifier. */
+/* A kernel function (kfunc) of 6.2, which makes a typed pointer of an address. Without it only the first segment of
+ * a vector can be read, by the typed pointer to it in the iterator; since 6.4 that pointer is a number to the
+ * verifier. */
 extern void *bpf_rdonly_cast(void *address, u32 type) __ksym __weak;
 
 static __always_inline long read_segment(u64 *to, u64 from) {

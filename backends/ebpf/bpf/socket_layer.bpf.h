@@ -14,8 +14,8 @@
 
 enum call_kind { CALL_SEND = 1, CALL_SENDPAGE, CALL_RECEIVE, CALL_SPLICE };
 
-/* A call that has begun, by thread. Indexed by the low bits of the thread id: no hashing, no removal; of two threads that
- * share a slot, the call of one is not seen. */
+/* A call that has begun, by thread. Indexed by the low bits of the thread id: no hashing, no removal; of two threads
+ * that share a slot, the call of one is not seen. */
 struct call {
   u64 tid_kind; /* tid << 32 | enum call_kind; 0: none */
   u64 sk;

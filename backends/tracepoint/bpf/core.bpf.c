@@ -28,37 +28,37 @@
 #include "backends/tracepoint/bpf/socket_calls.bpf.h"
 
 /* The copies are attached where these programs can be preempted: see hold_processor(). */
-#define COPIES(program) program() program(_again) program(_again_2) program(_again_3)
+#define WITH_COPIES(program) program() THREE_COPIES(program)
 
-#define SYS_ENTER(copy)                                                                        \
-  ATTACH(sys_enter) int tracer_sys_enter##copy(u64 *ctx) {                                     \
-    u32 op = op_of((long)ctx[1]);                                                              \
-    struct wire_config *cfg = my_config();                                                     \
-    if (op == WIRE_OP_NONE || !cfg || (op >= WIRE_OP_READ && !cfg->twice) ||                   \
-        (cfg->twice && has_begun(op, (struct pt_regs *)ctx[0])))                               \
-      return 0; /* receptions are looked at when they return */                                \
-    hold_processor();                                                                          \
-    on_enter(ctx, cfg, (struct pt_regs *)ctx[0], op);                                          \
-    release_processor();                                                                       \
-    return 0;                                                                                  \
+#define SYS_ENTER(copy)                                                      \
+  ATTACH(sys_enter) int tracer_sys_enter##copy(u64 *ctx) {                   \
+    u32 op = op_of((long)ctx[1]);                                            \
+    struct wire_config *cfg = my_config();                                   \
+    if (op == WIRE_OP_NONE || !cfg || (op >= WIRE_OP_READ && !cfg->twice) || \
+        (cfg->twice && has_begun(op, (struct pt_regs *)ctx[0])))             \
+      return 0; /* receptions are looked at when they return */              \
+    hold_processor();                                                        \
+    on_enter(ctx, cfg, (struct pt_regs *)ctx[0], op);                        \
+    release_processor();                                                     \
+    return 0;                                                                \
   }
-#define SYS_EXIT(copy)                                                                         \
-  ATTACH(sys_exit) int tracer_sys_exit##copy(u64 *ctx) {                                       \
-    struct pt_regs *regs = (struct pt_regs *)ctx[0];                                           \
-    u32 op = op_of(SYSCALL_NUMBER(regs));                                                      \
-    struct wire_config *cfg = my_config();                                                     \
-    if (op == WIRE_OP_NONE || !cfg)                                                            \
-      return 0;                                                                                \
-    int begun = end_call(op, regs);                                                            \
-    if (!begun && cfg->twice)                                                                  \
-      return 0; /* the copy before this one was here */                                        \
-    hold_processor();                                                                          \
-    on_exit(ctx, cfg, regs, op, begun, (long)ctx[1]);                                          \
-    release_processor();                                                                       \
-    return 0;                                                                                  \
+#define SYS_EXIT(copy)                                   \
+  ATTACH(sys_exit) int tracer_sys_exit##copy(u64 *ctx) { \
+    struct pt_regs *regs = (struct pt_regs *)ctx[0];     \
+    u32 op = op_of(SYSCALL_NUMBER(regs));                \
+    struct wire_config *cfg = my_config();               \
+    if (op == WIRE_OP_NONE || !cfg)                      \
+      return 0;                                          \
+    int begun = end_call(op, regs);                      \
+    if (!begun && cfg->twice)                            \
+      return 0; /* the copy before this one was here */  \
+    hold_processor();                                    \
+    on_exit(ctx, cfg, regs, op, begun, (long)ctx[1]);    \
+    release_processor();                                 \
+    return 0;                                            \
   }
-COPIES(SYS_ENTER)
-COPIES(SYS_EXIT)
+WITH_COPIES(SYS_ENTER)
+WITH_COPIES(SYS_EXIT)
 
 #include "backends/bpf/life_programs.bpf.h"
 
