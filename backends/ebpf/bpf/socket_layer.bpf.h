@@ -4,7 +4,11 @@
  * passes here, and the socket is an argument.
  *
  * Hooked is tcp_sendmsg_locked rather than tcp_sendmsg: under the socket's lock the send sequence number moves for
- * one caller at a time, so two threads that send at once are both exact.
+ * one caller at a time, so two threads that send at once are both exact, as long as neither has to wait for room.
+ *
+ * What a call moved has two witnesses: the sequence number, which every caller moves, and the call's own iterator.
+ * Bytes are copied only where both agree; else other calls, urgent data or device memory came in between, and it is a
+ * gap.
  */
 #ifndef TRACER_SOCKET_LAYER_BPF_H
 #define TRACER_SOCKET_LAYER_BPF_H
@@ -14,8 +18,7 @@
 
 enum call_kind { CALL_SEND = 1, CALL_SENDPAGE, CALL_RECEIVE, CALL_SPLICE };
 
-/* A call that has begun, by thread. Indexed by the low bits of the thread id: no hashing, no removal; of two threads
- * that share a slot, the call of one is not seen. */
+/* A call that has begun. */
 struct call {
   u64 tid_kind; /* tid << 32 | enum call_kind; 0: none */
   u64 sk;
@@ -29,31 +32,20 @@ struct call {
   struct iterator from;
 };
 
-#define CALL_SLOTS 32768u
-struct {
-  __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, CALL_SLOTS);
-  __type(key, u32);
-  __type(value, struct call);
-} calls SEC(".maps");
-
-static __always_inline struct call *my_call(u64 id) {
-  u32 slot = (u32)id & (CALL_SLOTS - 1);
-  return bpf_map_lookup_elem(&calls, &slot);
-}
+#include "backends/bpf/call_slots.bpf.h"
 
 /* On preemptible kernels several copies of a program are attached, since any may be skipped (see hold_processor()):
  * here the later ones find the first one's work. */
 static __always_inline int has_begun(u64 id, u32 kind, u64 sk, u64 message) {
   struct wire_config *cfg = my_config();
-  struct call *call = my_call(id);
+  struct call *call = my_call((u32)id);
   return cfg && cfg->twice && call && call->tid_kind == ((id << 32) | kind) && call->sk == sk &&
          call->message == message && bpf_ktime_get_ns() - call->at_ns < ONE_CALL_NS;
 }
 
 /* 0: the call is not followed. */
 static __always_inline struct call *begin_call(void *ctx, struct wire_config *cfg, u64 id, struct sock *sk) {
-  struct call *call = is_self(cfg, id >> 32) ? 0 : my_call(id);
+  struct call *call = is_self(cfg, id >> 32) ? 0 : my_call((u32)id);
   if (!call)
     return 0;
   call->tid_kind = 0; /* should the end of this thread's last call have been missed */
@@ -72,7 +64,7 @@ static __always_inline struct call *begin_call(void *ctx, struct wire_config *cf
 /* Takes the call out of its slot; 0: it was not seen to begin, or another copy of the program has told of it. `sk` 0:
  * whichever it began with. */
 static __always_inline int end_call(struct call *out, u64 id, u32 kind, u64 sk) {
-  struct call *call = my_call(id);
+  struct call *call = my_call((u32)id);
   if (!call || call->tid_kind != ((id << 32) | kind) || (sk && call->sk != sk))
     return 0;
   *out = *call;
@@ -218,7 +210,7 @@ static __always_inline int on_receive_enter(void *ctx, struct sock *sk, struct m
  * then this is the only thing that is seen of what they receive. */
 static __always_inline int on_release(void *ctx, struct sock *sk) {
   u64 id = bpf_get_current_pid_tgid();
-  struct call *slot = my_call(id);
+  struct call *slot = my_call((u32)id);
   if (!slot || slot->tid_kind >> 32 != (u32)id || slot->sk != (u64)sk || (u32)slot->tid_kind == CALL_SPLICE)
     return 0;
   struct call call = *slot;

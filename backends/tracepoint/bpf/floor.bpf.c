@@ -50,7 +50,7 @@ struct {
   __type(value, struct stream);
 } streams SEC(".maps");
 
-/* The enter half of a call, by thread; see core.bpf.c for why it is an array. */
+/* The enter half of a call. */
 struct call {
   u64 tid_op;
   u64 flow;
@@ -60,21 +60,10 @@ struct call {
   u64 socket; /* connect: set by the state change inside the call */
   u64 summed; /* bytes of the messages of sendmmsg and recvmmsg */
 };
-#define CALL_SLOTS 32768u
-struct {
-  __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, CALL_SLOTS);
-  __type(key, u32);
-  __type(value, struct call);
-} calls SEC(".maps");
+#include "backends/bpf/call_slots.bpf.h"
 
 #define DESCRIPTORS_INHERITED 64 /* of a forking process, looked at one by one: the old verifier knows no loops */
 #define MESSAGES_SUMMED 64
-
-static __always_inline struct call *my_call(u32 tid) {
-  u32 slot = tid & (CALL_SLOTS - 1);
-  return bpf_map_lookup_elem(&calls, &slot);
-}
 
 #include "backends/tracepoint/bpf/floor_facts.bpf.h"
 

@@ -8,8 +8,7 @@
 #include "backends/bpf/stream.bpf.h"
 #include "backends/bpf/user_segments.bpf.h"
 
-/* The enter half of a sending call, by thread. Indexed by the low bits of the thread id: no hashing, no removal. Of two
- * threads that share a slot and send at once one is told as a gap. */
+/* The enter half of a sending call. */
 struct call {
   u64 tid_op; /* tid << 32 | op; 0: none */
   u64 sk;
@@ -18,18 +17,7 @@ struct call {
   u64 fd, buffer; /* first and second argument: which call of the thread this is */
 };
 
-#define CALL_SLOTS 32768u
-struct {
-  __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, CALL_SLOTS);
-  __type(key, u32);
-  __type(value, struct call);
-} calls SEC(".maps");
-
-static __always_inline struct call *my_call(u32 tid) {
-  u32 slot = tid & (CALL_SLOTS - 1);
-  return bpf_map_lookup_elem(&calls, &slot);
-}
+#include "backends/bpf/call_slots.bpf.h"
 
 /* The socket behind a descriptor of the current task; 0: not a socket. All sockets share one table of file operations,
  * whose address is learned from the first: after that one read tells a file from a socket. */
