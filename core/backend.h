@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -45,6 +46,17 @@ struct StreamVerdict {
   std::uint64_t skip_until = 0;  // bytes before this offset are not wanted
 };
 
+// Something that happened beside the capture and that it cannot see into, as trace_end's `blind` names it.
+struct BlindSpot {
+  std::string_view what;  // static storage: "io_uring", "unix_sockets", …
+  std::uint64_t count = 0;
+};
+
+// A backend's own signs of life: harmless I/O of the tracer itself that must come back through drain().
+struct Beats {
+  std::uint64_t sent = 0, seen = 0;
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -56,6 +68,21 @@ class Backend {
   // A hint from the core; a late or ignored one costs copies, never correctness.
   virtual void set_verdict(FlowId flow, Direction direction, StreamVerdict verdict) = 0;
   [[nodiscard]] virtual BackendCounters counters() const = 0;
+
+  // Does something that the capture must see. It is told to nobody, but counted in beats() when drain() meets it: a
+  // tracepoint that falls silent sends no notice. Fails where it cannot be done now (loopback is down): that says
+  // nothing of the capture. Call only from the thread that drains.
+  [[nodiscard]] virtual Result<void> send_beat() { return fail(Errc::not_supported, "this backend has no heartbeat"); }
+  [[nodiscard]] virtual Beats beats() const { return {}; }
+  [[nodiscard]] virtual std::vector<BlindSpot> blind() const { return {}; }
+  // CPU time that the kernel has spent in what this backend attached, since it was opened; nullopt: not measured.
+  [[nodiscard]] virtual std::optional<std::uint64_t> probe_time_ns() const { return std::nullopt; }
+};
+
+// A facet that was asked for and did not attach; the next backend may have it.
+struct RefusedFacet {
+  Facet facet{};
+  std::string reason;
 };
 
 // What really happened at opening, per program or probe: "loaded" is not "attached" and "attached" is not "captured".
@@ -71,6 +98,7 @@ struct OpenedBackend {
   Mechanism mechanism{};
   ClockDomain clock = ClockDomain::monotonic;
   std::vector<AttachOutcome> outcomes;
+  std::vector<RefusedFacet> refused;      // of those it was opened for
   bool ordered = true;                    // events come in the order of their causes; else a ReorderWindow is needed
   bool self_test_seen = false;            // an own event went through the whole path
   std::vector<std::string_view> missing;  // record fields that this mechanism can never fill here

@@ -46,6 +46,8 @@ enum class Capability : std::uint8_t {
   sock_diag,             // TCP sockets can be listed over netlink
   proc_other_processes,  // descriptors of other users' processes can be read
   packet_socket,         // AF_PACKET opens
+  tracefs_instance,      // events can be read without bpf(2): an own tracefs instance, or perf_event_open
+  proc_events,           // the proc connector tells of forks, execs and exits
 };
 
 // Three-valued: "we could not find out" is neither yes nor no.

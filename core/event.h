@@ -62,16 +62,25 @@ enum class GapCause : std::uint8_t {
   unresolved_fd,   // moved while it was unknown which socket the descriptor is
   concurrent,      // two calls raced on one direction of one socket; their order is not known
   backend_switch,  // moved while one backend handed over to the next
+  not_captured,    // a packet that the receiver acknowledged and the capture does not hold
+  no_payload,      // the mechanism reads counters and never sees a byte
 };
-inline constexpr std::size_t gap_cause_count = 11;
+inline constexpr std::size_t gap_cause_count = 13;
 [[nodiscard]] std::string_view to_string(GapCause cause);
 
 // How FlowData::offset is made. `sequence`: the TCP sequence number extended to 64 bits (low 32 bits are the number on
 // the wire, so both ends of a connection count in the same space). `counter`: bytes since the flow was first seen.
 enum class OffsetSource : std::uint8_t { sequence, counter };
 
+// Where a flow is watched. `endpoint`: by the calls of the process that holds the socket; the other end is another
+// flow. `wire`: by packets, somewhere between the ends; one flow tells both directions, in any order, and a range that
+// it jumped over may still come until it declares a gap there. Its `local` end is the one that opened the connection,
+// or of whose packets the first was seen.
+enum class Vantage : std::uint8_t { endpoint, wire };
+
 struct FlowOpened {
   FlowId flow;
+  Vantage vantage = Vantage::endpoint;
   std::optional<Endpoint> local, remote;
   Role role = Role::unknown;
   std::uint64_t network_namespace = 0;  // inode of the namespace; 0: not known
@@ -92,7 +101,17 @@ struct FlowUpdated {
   std::string_view owner_comm;  // of the thread-group leader
   std::optional<std::uint32_t> owner_uid;
   std::optional<std::uint32_t> owner_local_pid;  // in the tracer's pid namespace, where that is not the initial one
+  bool owner_is_remote = false;  // wire only: the process holds the socket of the remote end, on this machine
+  bool owner_inferred = false;   // deduced (from who listens, say), not read from the socket itself
   std::uint64_t network_namespace = 0;
+};
+
+// What the kernel says of a connection's state (tcp_info). Only what is set is known.
+struct FlowMeasured {
+  FlowId flow;
+  std::optional<std::uint8_t> tcp_state;  // TCP_ESTABLISHED = 1, … as in tcp_states.h
+  std::optional<std::uint32_t> rtt_us;    // smoothed
+  std::optional<std::uint32_t> retransmits;
 };
 
 // One direction of the flow is finished (FIN sent or received); the other may go on. Bytes before `end` may still be on
@@ -126,12 +145,21 @@ struct FlowClosed {
 struct ProcessStarted {         // exec
   std::string_view executable;  // as given to exec; may be empty
   std::string_view comm;
+  std::uint32_t parent_tgid = 0;  // 0: not known
 };
 struct ProcessForked {
   std::uint32_t child_tgid = 0;
 };
 struct ProcessExited {
-  std::optional<int> exit_code;
+  std::optional<int> exit_code;  // as given to exit(); absent: not known, or ended by a signal
+  std::optional<int> signal;     // that ended it
+};
+
+// An open, successful or not.
+struct FileOpened {
+  std::string_view path;               // as given, may be relative or cut off
+  std::optional<std::uint32_t> flags;  // O_…
+  std::optional<std::int32_t> error;   // errno; 0: it was opened; absent: not known
 };
 
 // Events that the backend could not deliver and cannot attribute to a flow.
@@ -143,8 +171,8 @@ struct Lost {
 struct Event {
   EventTime at;  // TX: when the call entered the kernel; RX: when it returned
   ProcessRef who;
-  std::variant<FlowData, FlowOpened, FlowUpdated, StreamEnded, FlowClosed, ProcessStarted, ProcessForked, ProcessExited,
-               Lost>
+  std::variant<FlowData, FlowOpened, FlowUpdated, FlowMeasured, StreamEnded, FlowClosed, ProcessStarted, ProcessForked,
+               ProcessExited, FileOpened, Lost>
       body;
 };
 

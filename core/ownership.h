@@ -77,4 +77,31 @@ class Ownership {
   [[nodiscard]] virtual std::vector<OwnedSocket> all_tcp_descriptors() = 0;
 };
 
+// Which process holds the socket at one end of a connection that was seen as packets.
+struct SocketOwner {
+  enum class Answer : std::uint8_t {
+    found,
+    not_yet,     // the socket is there and no process holds it (not accepted yet): ask again
+    not_here,    // this machine, or this network namespace, has no such socket (any more)
+    unreadable,  // there is one, and who holds it cannot be read
+  };
+  Answer answer = Answer::not_here;
+  std::uint32_t tgid = 0;
+  std::string comm;
+  std::optional<std::uint32_t> uid;
+  // Deduced: not from this socket, but from the one that listens at its address, or from the last look at it.
+  bool inferred = false;
+};
+
+// Asked by pcap, implemented by backends/procfs. One question is a netlink message each way, and a look at the
+// descriptors of a few processes; answers are cached beyond the socket's end.
+class SocketOwners {
+ public:
+  virtual ~SocketOwners() = default;
+  [[nodiscard]] virtual SocketOwner owner(const Endpoint& local, const Endpoint& remote) = 0;
+  // Readable when processes came or went; the asker waits on it too and then calls refresh(). -1: nothing to wait for.
+  [[nodiscard]] virtual int fd() const { return -1; }
+  virtual void refresh() {}
+};
+
 }  // namespace tracer

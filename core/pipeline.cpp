@@ -17,7 +17,7 @@ constexpr std::uint32_t join_tries_max = 64;
 }  // namespace
 
 Pipeline::Pipeline(PipelineOptions options, Router router, const Timeline& timeline, Ownership& ownership,
-                   VerdictSink& verdicts, RecordSink& records)
+                   VerdictSink& verdicts, RecordSink& records, Handover from)
     : context_{.options = options,
                .router = std::move(router),
                .processes = ProcessTable(ownership, ProcessLimits{options.processes_max, options.process_keep_ns}),
@@ -31,7 +31,8 @@ Pipeline::Pipeline(PipelineOptions options, Router router, const Timeline& timel
                .now = {},
                .nameless_flows = 0,
                .nameless_since = {}},
-      join_(options.close_linger_ns) {}
+      join_(options.close_linger_ns),
+      next_connection_id_(from.next_connection_id) {}
 
 Pipeline::~Pipeline() = default;
 
@@ -79,6 +80,11 @@ void Pipeline::finish() {
   bury_closed(now, true);
   while (oldest_ != nullptr) end_connection(*oldest_, now, "open");
   report_losses(now, true);
+}
+
+Handover Pipeline::hand_over() {
+  finish();
+  return {next_connection_id_, {}};
 }
 
 // ---- flows ----
@@ -189,6 +195,10 @@ void Pipeline::on(const FlowUpdated& updated, const Event&, EventTime at) {
   try_join(flow);
   flow.connection->on_flow_known(flow);
 }
+
+void Pipeline::on(const FlowMeasured&, const Event&, EventTime) {}
+
+void Pipeline::on(const FileOpened&, const Event&, EventTime) {}
 
 void Pipeline::on(const StreamEnded& ended, const Event&, EventTime at) {
   if (Flow* flow = flows_.find(ended.flow)) flow->connection->on_stream_end(*flow, ended, at);

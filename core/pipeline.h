@@ -15,6 +15,7 @@
 #include "core/connection_join.h"
 #include "core/event.h"
 #include "core/flow_table.h"
+#include "core/handover.h"
 #include "core/pipeline_context.h"
 #include "core/pipeline_options.h"
 
@@ -23,7 +24,7 @@ namespace tracer {
 class Pipeline final : public EventHandler {
  public:
   Pipeline(PipelineOptions options, Router router, const Timeline& timeline, Ownership& ownership,
-           VerdictSink& verdicts, RecordSink& records);
+           VerdictSink& verdicts, RecordSink& records, Handover from = {});
   ~Pipeline();
   Pipeline(const Pipeline&) = delete;
   Pipeline& operator=(const Pipeline&) = delete;
@@ -35,6 +36,8 @@ class Pipeline final : public EventHandler {
   void advance(EventTime backend_now);
   // Nothing more will come: all streams are cut, all records leave, open connections are summarized.
   void finish();
+  // finish(), because another backend takes over: what is cut is cut as `backend_switch`.
+  [[nodiscard]] Handover hand_over();
 
   // A printed record comes back to be filled again.
   void recycle(std::unique_ptr<Record> record) { context_.pool.give_back(std::move(record)); }
@@ -54,6 +57,8 @@ class Pipeline final : public EventHandler {
   void on(const FlowData& data, const Event& event, EventTime at);
   void on(const FlowOpened& opened, const Event& event, EventTime at);
   void on(const FlowUpdated& updated, const Event& event, EventTime at);
+  void on(const FlowMeasured& measured, const Event& event, EventTime at);
+  void on(const FileOpened& opened, const Event& event, EventTime at);
   void on(const StreamEnded& ended, const Event& event, EventTime at);
   void on(const FlowClosed& closed, const Event& event, EventTime at);
   void on(const ProcessStarted& started, const Event& event, EventTime at);

@@ -32,6 +32,9 @@ struct PipelineOptions {
   std::uint64_t loss_interval_ns = 1'000'000'000;
   StreamLimits stream;
   ConnectionRecords connections = ConnectionRecords::none;
+  bool transactions = true;                  // false: the streams are not analyzed
+  bool processes = false;                    // process_exec and process_exit
+  bool files = false;                        // file_open
   std::vector<std::uint32_t> ignored_tgids;  // the tracer itself and its helpers: counted as self, never tracked
   BackendKind backend = BackendKind::tracepoint;
   Mechanism mechanism = Mechanism::tp_btf;

@@ -20,6 +20,8 @@ constexpr std::array raw_tp_needs{Capability::bpf_syscall, Capability::btf, Capa
 constexpr std::array syscall_tp_needs{Capability::bpf_syscall, Capability::perf_event_open, Capability::tracefs,
                                       Capability::syscall_tp};
 constexpr std::array af_packet_needs{Capability::packet_socket};
+constexpr std::array tracefs_needs{Capability::tracefs_instance};
+constexpr std::array proc_events_needs{Capability::proc_events};
 constexpr std::array sock_diag_needs{Capability::sock_diag};
 constexpr std::array<Capability, 0> no_needs{};
 
@@ -30,7 +32,7 @@ constexpr std::array http_rungs{
     Rung{{BackendKind::tracepoint, Mechanism::tp_btf, tp_btf_needs, {}}, {}},
     Rung{{BackendKind::tracepoint, Mechanism::raw_tp, raw_tp_needs, {}}, {}},
     Rung{{BackendKind::tracepoint, Mechanism::syscall_tp, syscall_tp_needs, {}}, {}},
-    Rung{{BackendKind::pcap, Mechanism::af_packet, af_packet_needs, {}}, reason_not_built},
+    Rung{{BackendKind::pcap, Mechanism::af_packet, af_packet_needs, {}}, {}},
     Rung{{BackendKind::procfs, Mechanism::sock_diag, sock_diag_needs, {}}, reason_no_payload},
 };
 constexpr std::array tls_rungs{
@@ -45,14 +47,19 @@ constexpr std::array library_call_rungs{
     Rung{{BackendKind::ebpf, Mechanism::uprobe, no_needs, {}}, reason_not_built},
 };
 constexpr std::array process_rungs{
-    Rung{{BackendKind::tracepoint, Mechanism::tp_btf, tp_btf_needs, {}}, reason_not_built},
-    Rung{{BackendKind::tracepoint, Mechanism::syscall_tp, syscall_tp_needs, {}}, reason_not_built},
-    Rung{{BackendKind::procfs, Mechanism::proc_events, no_needs, {}}, reason_not_built},
-    Rung{{BackendKind::procfs, Mechanism::poll, no_needs, {}}, reason_not_built},
+    Rung{{BackendKind::ebpf, Mechanism::fentry, fentry_needs, {}}, {}},
+    Rung{{BackendKind::ebpf, Mechanism::kprobe, kprobe_needs, {}}, {}},
+    Rung{{BackendKind::tracepoint, Mechanism::tp_btf, tp_btf_needs, {}}, {}},
+    Rung{{BackendKind::tracepoint, Mechanism::raw_tp, raw_tp_needs, {}}, {}},
+    Rung{{BackendKind::tracepoint, Mechanism::syscall_tp, syscall_tp_needs, {}}, {}},
+    Rung{{BackendKind::tracepoint, Mechanism::tracefs, tracefs_needs, {}}, {}},
+    Rung{{BackendKind::procfs, Mechanism::proc_events, proc_events_needs, {}}, {}},
+    Rung{{BackendKind::procfs, Mechanism::poll, no_needs, {}}, {}},
 };
 constexpr std::array file_rungs{
     Rung{{BackendKind::tracepoint, Mechanism::tp_btf, tp_btf_needs, {}}, reason_not_built},
     Rung{{BackendKind::tracepoint, Mechanism::syscall_tp, syscall_tp_needs, {}}, reason_not_built},
+    Rung{{BackendKind::tracepoint, Mechanism::tracefs, tracefs_needs, {}}, {}},
     Rung{{BackendKind::procfs, Mechanism::fanotify, no_needs, {}}, reason_not_built},
     Rung{{BackendKind::procfs, Mechanism::poll, no_needs, {}}, reason_not_built},
 };
@@ -67,8 +74,8 @@ constexpr std::array connection_rungs{
     Rung{{BackendKind::tracepoint, Mechanism::tp_btf, tp_btf_needs, {}}, {}},
     Rung{{BackendKind::tracepoint, Mechanism::raw_tp, raw_tp_needs, {}}, {}},
     Rung{{BackendKind::tracepoint, Mechanism::syscall_tp, syscall_tp_needs, {}}, {}},
-    Rung{{BackendKind::pcap, Mechanism::af_packet, af_packet_needs, {}}, reason_not_built},
-    Rung{{BackendKind::procfs, Mechanism::sock_diag, sock_diag_needs, {}}, reason_not_built},
+    Rung{{BackendKind::pcap, Mechanism::af_packet, af_packet_needs, {}}, {}},
+    Rung{{BackendKind::procfs, Mechanism::sock_diag, sock_diag_needs, {}}, {}},
 };
 
 constexpr std::array every_backend{BackendKind::ebpf, BackendKind::tracepoint, BackendKind::pcap, BackendKind::procfs};

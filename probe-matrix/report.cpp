@@ -65,9 +65,11 @@ std::string_view family_of(Capability capability) {
       return "hook";
     case Capability::tracefs:
     case Capability::perf_event_open:
+    case Capability::tracefs_instance:
       return "tracing";
     case Capability::sock_diag:
     case Capability::packet_socket:
+    case Capability::proc_events:
       return "network";
     case Capability::proc_other_processes:
       return "proc";

@@ -116,6 +116,18 @@ Decoded decode_end(Bytes record) {
   return decoded;
 }
 
+// `status` as wait(2) gives it.
+ProcessExited exited(int status) {
+  ProcessExited out;
+  const int signal = status & 0x7f;
+  if (signal != 0) {
+    out.signal = signal;
+  } else {
+    out.exit_code = (status >> 8) & 0xff;
+  }
+  return out;
+}
+
 Decoded decode_process(Bytes record) {
   const auto process = read_as<wire_process>(record);
   if (!process) return Malformed{};
@@ -142,7 +154,7 @@ Decoded decode_process(Bytes record) {
       decoded.event.body = ProcessForked{process->child};
       break;
     default:
-      decoded.event.body = ProcessExited{process->exit_code};
+      decoded.event.body = exited(process->exit_code);
       break;
   }
   return decoded;

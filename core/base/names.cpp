@@ -28,6 +28,10 @@ std::string_view to_string(GapCause cause) {
       return "concurrent";
     case GapCause::backend_switch:
       return "backend_switch";
+    case GapCause::not_captured:
+      return "not_captured";
+    case GapCause::no_payload:
+      return "no_payload";
   }
   return "";
 }
@@ -132,6 +136,10 @@ std::string_view to_string(Capability capability) {
       return "proc_other_processes";
     case Capability::packet_socket:
       return "packet_socket";
+    case Capability::tracefs_instance:
+      return "tracefs_instance";
+    case Capability::proc_events:
+      return "proc_events";
   }
   return "";
 }
