@@ -16,8 +16,9 @@ enum class Side : std::uint8_t { a, b };
 [[nodiscard]] constexpr Side other(Side side) { return side == Side::a ? Side::b : Side::a; }
 
 enum class StreamEnd : std::uint8_t {
-  closed,  // orderly end (FIN, shutdown, close): a message delimited by the end of the stream is complete
-  cut,     // the stream goes on but will not be seen any more: tracer stops, flow evicted
+  closed,       // orderly end (FIN, shutdown, close): a message delimited by the end of the stream is complete
+  cut,          // the stream goes on but will not be seen any more: tracer stops, flow evicted
+  handed_over,  // it goes on, and from here on another backend, and another analyzer, sees it
 };
 
 // What an analyzer may ask of the connection it sits on.

@@ -89,7 +89,8 @@ struct RefusedFacet {
 struct AttachOutcome {
   std::string what;
   bool attached = false;
-  std::string reason;  // why not; for a refused BPF program the verifier's last lines
+  std::string reason;       // why not; for a refused BPF program the verifier's last lines
+  std::string_view code{};  // the same as a stable name: "VERIFIER_REJECTION"; empty: none. Static storage
 };
 
 struct OpenedBackend {

@@ -48,6 +48,62 @@ enum class Capability : std::uint8_t {
   packet_socket,         // AF_PACKET opens
   tracefs_instance,      // events can be read without bpf(2): an own tracefs instance, or perf_event_open
   proc_events,           // the proc connector tells of forks, execs and exits
+
+  // From here on nothing is planned by it: for people, and for other machines' reports.
+  kernel_symbols,    // addresses in /proc/kallsyms
+  function_tracing,  // kernel.ftrace_enabled: fentry and kprobes hang on it
+  bpf_jit,
+  bpf_prog_socket_filter,  // a program of this type loads; says nothing of attaching
+  bpf_prog_kprobe,
+  bpf_prog_tracepoint,
+  bpf_prog_raw_tracepoint,
+  bpf_prog_perf_event,
+  bpf_prog_tracing,
+  bpf_map_hash,
+  bpf_map_lru_hash,
+  bpf_map_percpu_array,
+  bpf_map_perf_event_array,
+  bpf_probe_read_user,  // helpers, each by a program that calls it
+  bpf_get_current_cgroup_id,
+  bpf_get_current_task_btf,
+  bpf_get_ns_current_pid_tgid,
+  bpf_loop,
+  bpf_global_data,
+  bpf_bounded_loops,
+  bpf_large_programs,  // more than 4,096 instructions
+  bpf_statistics,      // the kernel counts the time that programs take
+  fexit,
+  uprobe,
+  exec_tp,          // sched:sched_process_exec opens as a perf event
+  socket_state_tp,  // sock:inet_sock_set_state opens as a perf event
+  packet_ring_v3,
+  packet_ignore_outgoing,
+  sock_destroy_events,  // the kernel tells of every TCP socket that goes, with its counters
+  fanotify,             // opens on a mount are told
+  fanotify_exec,
+  proc_maps,      // mappings of other users' processes can be read
+  proc_complete,  // /proc shows every process (no hidepid)
+  cap_bpf,        // held by this process: by name, whatever else might stand in for it
+  cap_perfmon,
+  cap_net_admin,
+  cap_net_raw,
+  cap_sys_admin,
+  cap_sys_ptrace,
+  cap_dac_read_search,
+  cap_sys_resource,
+  cap_syslog,
+  seccomp_free,  // no filter on this process's system calls
+  initial_user_namespace,
+  initial_pid_namespace,
+  lockdown_off,
+  security_modules,   // their list can be read; the reason names them
+  perf_unrestricted,  // kernel.perf_event_paranoid does not concern this process
+  bpf_unprivileged,   // kernel.unprivileged_bpf_disabled is 0
+  memlock_unlimited,
+  in_container,  // facts: `supported` says that it is so, and the reason says what was found
+  in_virtual_machine,
+  in_wsl,
+  in_gvisor,
 };
 
 // Three-valued: "we could not find out" is neither yes nor no.
@@ -56,7 +112,7 @@ enum class Verdict : std::uint8_t { supported, unsupported, unknown };
 struct Answer {
   Capability capability{};
   Verdict verdict = Verdict::unknown;
-  std::string reason;  // for people; empty when supported
+  std::string reason;  // for people; empty when supported, but for what is a fact and not an ability (is_fact)
   std::string fix;     // one thing to do about it, as it would be typed; may be empty
 };
 

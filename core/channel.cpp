@@ -9,7 +9,8 @@ Channel::Channel(PipelineContext& context, ChannelOwner& owner, Layer layer)
     : context_(context),
       owner_(owner),
       layer_(layer),
-      streams_{StreamAssembler(context.streams, *this, Side::a), StreamAssembler(context.streams, *this, Side::b)} {}
+      streams_{StreamAssembler(context.streams, *this, Side::a), StreamAssembler(context.streams, *this, Side::b)},
+      interesting_(context.options.transactions) {}
 
 void Channel::note_beginning(const Flow& flow) {
   for (const Direction direction : {Direction::tx, Direction::rx}) {
@@ -30,6 +31,7 @@ void Channel::add_flow(const Flow& flow) {
     const bool known = layer_ == Layer::socket && start.has_value();
     if (!it.present) assembler.add_observer(which, known ? assembler.align(*start) : 0, flow.end.preexisting);
     it.preexisting = flow.end.preexisting;
+    it.patient = flow.vantage == Vantage::wire;
     if (!flow.end.opened && layer_ == Layer::socket) {
       assembler.expect_start();
     } else if (known) {
@@ -80,8 +82,8 @@ void Channel::on_time(EventTime now) {
   if (analyzer_ && interesting_) analyzer_->on_time(now);
 }
 
-void Channel::cut(EventTime at) {
-  for (StreamAssembler& assembler : streams_) assembler.cut(at);
+void Channel::cut(EventTime at, StreamEnd how) {
+  for (StreamAssembler& assembler : streams_) assembler.cut(at, how);
 }
 
 void Channel::on_stream_bytes(Side side, std::uint64_t offset, Bytes bytes, EventTime at) {

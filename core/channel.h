@@ -45,7 +45,7 @@ class Channel final : public AnalyzerHost, private StreamOutput {
   void on_stream_ended(const Flow& flow, const StreamEnded& event, EventTime at);
   void on_flow_end(const Flow& flow, EventTime at);
   void on_time(EventTime now);
-  void cut(EventTime at);
+  void cut(EventTime at, StreamEnd how);
 
   [[nodiscard]] StreamAssembler& stream(Side side) { return streams_[index_of(side)]; }
   [[nodiscard]] const StreamAssembler& stream(Side side) const { return streams_[index_of(side)]; }

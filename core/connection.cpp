@@ -37,10 +37,12 @@ void Connection::on_data(Flow& flow, const FlowData& data, EventTime at) {
 
 void Connection::on_flow_known(Flow& flow) {
   if (!flow.merged) return;
+  if (!context_.options.transactions) (void)channel_for(Layer::socket);  // its ledgers are all that is asked for
   for (const auto& channel : channels_) {
     if (channel) channel->add_flow(flow);
   }
   refresh_verdicts();  // the end may have got its numbering
+  if (!pending_.empty()) finish_pending(context_.now, false);
 }
 
 void Connection::on_stream_end(Flow& flow, const StreamEnded& event, EventTime at) {
@@ -67,13 +69,21 @@ void Connection::on_time(EventTime now) {
   if (!pending_.empty()) finish_pending(now, false);
 }
 
-void Connection::finish(EventTime at, std::string_view state) {
+void Connection::cut(EventTime at) {
   for (const auto& channel : channels_) {
-    if (channel) channel->cut(at);
+    if (channel) channel->cut(at, StreamEnd::handed_over);
+  }
+}
+
+void Connection::finish(EventTime at, ConnectionEnd how) {
+  for (const auto& channel : channels_) {
+    if (channel) channel->cut(at, StreamEnd::cut);
   }
   finish_pending(at, true);
-  if (state == "closed" && !witnessed_) ++context_.counters.unwitnessed;
-  summarize(at, state);
+  if (own_ || how == ConnectionEnd::handed_over) return;
+  if (how == ConnectionEnd::closed && !witnessed_) ++context_.counters.unwitnessed;
+  account();
+  summarize(at, how);
 }
 
 bool Connection::filtered() const {
@@ -109,10 +119,24 @@ std::optional<Side> Connection::client() const {
 // Who really moves the bytes; an end that only receives is as good; else who opened it.
 std::uint32_t Connection::process_of(Side side) const {
   const Flow* it = flow(side);
-  if (it == nullptr) return 0;
+  if (it == nullptr) {
+    const Flow* there = flow(other(side));
+    return there != nullptr ? there->remote_owner : 0;
+  }
   if (it->mover[index_of(Direction::tx)] != 0) return it->mover[index_of(Direction::tx)];
   if (it->mover[index_of(Direction::rx)] != 0) return it->mover[index_of(Direction::rx)];
   return it->owner;
+}
+
+bool Connection::process_inferred(Side side) const {
+  if (const Flow* it = flow(side)) return it->owner != 0 && it->owner_inferred;
+  const Flow* there = flow(other(side));
+  return there != nullptr && there->remote_owner != 0 && there->remote_owner_inferred;
+}
+
+bool Connection::on_wire() const {
+  const Flow* it = flows_[0] != nullptr ? flows_[0] : flows_[1];
+  return it != nullptr && it->vantage == Vantage::wire;
 }
 
 void Connection::on_channel_changed(Layer layer) {
@@ -122,6 +146,7 @@ void Connection::on_channel_changed(Layer layer) {
 // ---- records ----
 
 void Connection::on_record(Layer layer, std::unique_ptr<Record> record) {
+  if (own_) return context_.pool.give_back(std::move(record));
   ++transactions_;
   ++context_.counters.transactions;
   Pending pending{std::move(record), layer, context_.now, {process_of(Side::a), process_of(Side::b)}};
@@ -142,8 +167,10 @@ bool Connection::finish_record(Pending& pending, EventTime now, bool whatever) {
   TransactionTimes times;
   const auto* transaction = std::get_if<HttpTransaction>(&pending.record->body);
   if (transaction != nullptr) times = times_of(*this, pending.layer, *transaction, !whatever);
-  if (!whatever && (times.may_still_come || may_be_joined())) return false;
-  if (transaction != nullptr && told_before(*transaction)) {
+  if (!whatever && (times.may_still_come || may_be_joined() || owner_may_come())) return false;
+  const bool told =
+      transaction != nullptr && (told_before(*transaction) || (carried_ && told_by_predecessor(*transaction)));
+  if (told) {
     ++context_.counters.superseded;
     --context_.counters.transactions;
     --transactions_;
@@ -176,9 +203,17 @@ bool Connection::finish_record(Pending& pending, EventTime now, bool whatever) {
 bool Connection::may_be_joined() const {
   if (joined()) return false;
   const Flow* only = flows_[0] != nullptr ? flows_[0] : flows_[1];
+  if (only->vantage == Vantage::wire) return false;
   const bool nameless_about =
       context_.nameless_flows > 0 && context_.now.ns < context_.nameless_since.ns + context_.options.record_hold_ns;
   return join_possible_ || only->nameless || nameless_about;
+}
+
+// Where both ends are on this machine, the one that accepts is found a little later than the one that connects.
+bool Connection::owner_may_come() const {
+  if (!context_.owners_told || !on_wire()) return false;
+  const Flow& wire = *(flows_[0] != nullptr ? flows_[0] : flows_[1]);
+  return (wire.owner == 0 || wire.remote_owner == 0) && wire.end.local && is_loopback(*wire.end.local);
 }
 
 // The other end had printed it before the two were known to be one connection.
@@ -195,80 +230,6 @@ void Connection::finish_pending(EventTime now, bool whatever) {
   if (done == 0) return;
   pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(done));
   context_.records_pending -= done;
-}
-
-// ---- the ledger's witness, and the summary ----
-
-// Compares what was told of the flow with what the kernel counted. Called before the tail becomes a gap of its own.
-void Connection::check_witness(Flow& flow) {
-  const Channel* socket = channel(Layer::socket);
-  bool witnessed = false, agrees = true;
-  std::uint64_t counted = 0, told = 0;
-  for (const Direction direction : {Direction::tx, Direction::rx}) {
-    const bool tx = direction == Direction::tx;
-    const std::size_t i = index_of(direction);
-    const auto& end = tx ? flow.closing.tx_end : flow.closing.rx_end;
-    const auto& bytes = tx ? flow.closing.kernel_tx_bytes : flow.closing.kernel_rx_bytes;
-    const SeenRange& seen = tx ? flow.end.tx : flow.end.rx;
-    if (bytes) {
-      flow.witnessed[i] = *bytes;
-    } else if (end && seen.known && *end >= seen.first) {
-      flow.witnessed[i] = *end - seen.first;
-    }
-    if (!flow.witnessed[i]) continue;
-    witnessed = true;
-    const std::uint64_t moved = socket != nullptr && flow.merged
-                                    ? socket->observer(flow.side, direction).ledger(context_.streams).moved
-                                    : seen.moved();
-    // Fewer bytes told than counted are no surprise when events were lost or not asked for.
-    const bool fewer_explained = flow.was_quiet || context_.streams.loss_epoch != flow.loss_epoch;
-    counted += fewer_explained ? 0 : *flow.witnessed[i];
-    told += moved;
-    if (moved > *flow.witnessed[i] || (moved < *flow.witnessed[i] && !fewer_explained)) agrees = false;
-  }
-  witnessed_ |= witnessed;
-  if (!agrees) ++context_.counters.ledger_mismatch;
-  if (counted > 0 && told == 0) ++context_.counters.flows_of_unseen_calls;
-}
-
-void Connection::summarize(EventTime at, std::string_view state) {
-  const ConnectionRecords asked = context_.options.connections;
-  const bool parsed = transactions_ > 0;
-  if (asked == ConnectionRecords::none || (asked == ConnectionRecords::unexplained && parsed)) return;
-  auto record = std::make_unique<Record>();
-  ConnectionSummary summary;
-  const EventTime now = context_.now;
-  record->body = summary;  // what a transaction may lack is no business of this record
-  fill_record(context_, *this, Layer::socket, {}, {}, opened_at_, *record);
-  summary.flow = identity_of(context_, *this, Layer::socket, {process_of(Side::a), process_of(Side::b)}, now, *record);
-  if (!protocol().empty()) summary.protocol = protocol();
-  summary.state = state;
-  summary.transactions = transactions_;
-  if (const Channel* socket = channel(Layer::socket)) {
-    const auto ledger = [&](Side from) {
-      const Side end = told_by(Layer::socket, from).value_or(primary_);
-      const Direction direction = end == from ? Direction::tx : Direction::rx;
-      StreamLedger ledger_of = socket->observer(end, direction).ledger(context_.streams);
-      ledger_of.witnessed = flow(end)->witnessed[index_of(direction)];
-      return ledger_of;
-    };
-    const Side client_side = client_of(*this);
-    summary.client_to_server = ledger(client_side);
-    summary.server_to_client = ledger(other(client_side));
-  }
-  const bool since_open = [&] {
-    for (const Flow* it : flows_) {
-      if (it != nullptr && (!it->end.opened || it->end.preexisting)) return false;
-    }
-    return true;
-  }();
-  if (since_open) summary.opened_at = context_.timeline.to_wall(opened_at_);
-  if (state == "closed") {
-    summary.closed_at = context_.timeline.to_wall(at);
-    if (since_open && at >= opened_at_) summary.duration_ms = static_cast<double>(at.ns - opened_at_.ns) / 1e6;
-  }
-  record->body = std::move(summary);
-  context_.records.on_record(std::move(record));
 }
 
 }  // namespace tracer

@@ -16,9 +16,16 @@
 
 #include "core/channel.h"
 #include "core/flow_table.h"
+#include "core/handover.h"
 #include "core/pipeline_context.h"
 
 namespace tracer {
+
+enum class ConnectionEnd : std::uint8_t {
+  closed,
+  open,         // it goes on, and nobody looks any more
+  handed_over,  // another pipeline goes on with it
+};
 
 class Connection final : private ChannelOwner {
  public:
@@ -32,14 +39,26 @@ class Connection final : private ChannelOwner {
   // The flow has closed for good: its streams end.
   void on_flow_end(Flow& flow, EventTime at);
   void on_time(EventTime now);
-  // Nothing more will be seen of it. `state`: "closed" or "open".
-  void finish(EventTime at, std::string_view state);
+  // Its streams end here, because another pipeline goes on with them.
+  void cut(EventTime at);
+  // Nothing more will be seen of it here.
+  void finish(EventTime at, ConnectionEnd how);
   // `other` turned out to be the other end of this one: takes its flow over. `other` is empty afterwards.
   void absorb(Connection& other);
   // A mirrored end exists but is not proven yet: records wait for the answer, for a while.
   void set_join_possible(bool possible) { join_possible_ = possible; }
 
+  // It was told of by another pipeline before.
+  void carry_on(const CarriedConnection& carried);
+  [[nodiscard]] bool carried() const { return carried_ != nullptr; }
+  // For the pipeline that goes on with it; nullopt: its addresses are not known.
+  [[nodiscard]] std::optional<CarriedConnection> to_carry() const;
+  // It is the tracer's own: nothing of it is told.
+  void disown() { own_ = true; }
+
   [[nodiscard]] std::uint64_t id() const { return id_; }
+  // As records give it: the one of the pipeline that first told of it.
+  [[nodiscard]] std::uint64_t told_id() const { return carried_ ? carried_->connection_id : id_; }
   [[nodiscard]] Flow* flow(Side side) const { return flows_[index_of(side)]; }
   // Of none of its ends the payload leaves the kernel, because a filter of the user's keeps it there.
   [[nodiscard]] bool filtered() const;
@@ -52,7 +71,10 @@ class Connection final : private ChannelOwner {
   [[nodiscard]] std::uint64_t progress() const;
   [[nodiscard]] std::uint64_t transactions() const { return transactions_; }
   [[nodiscard]] std::string_view protocol() const;
+  [[nodiscard]] bool payload_seen() const;                  // somebody looked at what it carried
   [[nodiscard]] std::uint32_t process_of(Side side) const;  // tgid; 0: not known
+  [[nodiscard]] bool process_inferred(Side side) const;
+  [[nodiscard]] bool on_wire() const;
   [[nodiscard]] EventTime opened_at() const { return opened_at_; }
   [[nodiscard]] bool idle() const { return pending_.empty(); }
 
@@ -85,8 +107,15 @@ class Connection final : private ChannelOwner {
   [[nodiscard]] bool only_sizes_wanted(Side end, Direction direction) const;
   [[nodiscard]] bool caught_up() const;
   [[nodiscard]] bool one_end_suffices() const;
+  [[nodiscard]] bool owner_may_come() const;
+  [[nodiscard]] bool told_by_predecessor(const HttpTransaction& transaction);
   void check_witness(Flow& flow);
-  void summarize(EventTime at, std::string_view state);
+  void account();
+  [[nodiscard]] Side carried_side(std::size_t index) const;
+  [[nodiscard]] std::uint64_t switch_gap(Side from) const;
+  [[nodiscard]] std::optional<Side> end_telling(Side from) const;
+  [[nodiscard]] StreamLedger ledger_of(Side from) const;
+  void summarize(EventTime at, ConnectionEnd how);
 
   PipelineContext& context_;
   std::uint64_t id_;
@@ -100,6 +129,10 @@ class Connection final : private ChannelOwner {
   EventTime opened_at_;
   std::uint64_t transactions_ = 0;
   bool witnessed_ = false;  // the kernel's own count was there, of either end
+  bool own_ = false;
+  std::unique_ptr<CarriedConnection> carried_;
+  Side carried_low_ = Side::a;      // which side its low end is
+  bool carried_past_told_ = false;  // a message came that the predecessor cannot have told: all later ones are news too
   std::vector<Pending> pending_;
 };
 

@@ -141,7 +141,9 @@ void Connection::refresh_observers() {
 StreamVerdict Connection::wanted(const Flow& flow, Direction direction) const {
   using Mode = StreamVerdict::Mode;
   const Channel* socket = channel(Layer::socket);
-  if (socket != nullptr && !socket->interesting()) return {Mode::quiet, 0};
+  // Where only sizes count, an end that numbers its bytes need not even tell them: its close says how far it went.
+  const bool counted = !context_.options.transactions && flow.end.offset_source == OffsetSource::counter;
+  if (socket != nullptr && !socket->interesting()) return {counted ? Mode::sizes : Mode::quiet, 0};
   if (!flow.merged) return {Mode::sizes, 0};
   if (only_sizes_wanted(flow.side, direction)) return {Mode::sizes, 0};
   if (socket == nullptr) return {};
@@ -172,7 +174,7 @@ void Connection::refresh_verdicts() {
         StreamObserver& it = socket->observer(flow->side, direction);
         if (quiet) {
           it.skip_until = everything;
-        } else if (verdict.skip_until != 0) {
+        } else if (verdict.skip_until != 0 && !it.patient) {  // on the wire every range is told
           it.skip_until = verdict.skip_until + it.shift;
         }
       }

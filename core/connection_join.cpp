@@ -36,7 +36,7 @@ bool is_loopback(const Endpoint& endpoint) {
   return endpoint.address == v6_loopback;
 }
 
-std::size_t ConnectionJoin::PairHash::operator()(const PairKey& key) const {
+std::size_t AddressPairHash::operator()(const AddressPair& key) const {
   std::uint64_t hash = (static_cast<std::uint64_t>(key.low.port) << 16U) | key.high.port;
   for (const Endpoint* endpoint : {&key.low, &key.high}) {
     std::array<std::uint64_t, 2> words{};
@@ -47,9 +47,7 @@ std::size_t ConnectionJoin::PairHash::operator()(const PairKey& key) const {
   return static_cast<std::size_t>(hash);
 }
 
-ConnectionJoin::PairKey ConnectionJoin::key_of(const JoinEnd& end) {
-  return *end.local < *end.remote ? PairKey{*end.local, *end.remote} : PairKey{*end.remote, *end.local};
-}
+static AddressPair key_of(const JoinEnd& end) { return AddressPair::of(*end.local, *end.remote); }
 
 ConnectionJoin::Proof ConnectionJoin::prove(const JoinEnd& a, const JoinEnd& b) const {
   if (a.local != b.remote || a.remote != b.local) return Proof::refuted;
@@ -65,7 +63,7 @@ ConnectionJoin::Proof ConnectionJoin::prove(const JoinEnd& a, const JoinEnd& b) 
     if (there == Space::different || back == Space::different) return Proof::refuted;
     if (there == Space::same || back == Space::same) return Proof::proven;
   }
-  if (loopback && namespaces_known) return Proof::proven;
+  if (namespaces_known && a.network_namespace == b.network_namespace) return Proof::proven;
   // Equal byte counts: both ends seen from the start, both directions used.
   const bool counted = a.offset_source == OffsetSource::counter && b.offset_source == OffsetSource::counter &&
                        fresh(a) && fresh(b) && a.tx.moved() > 0 && a.rx.moved() > 0;

@@ -2,8 +2,9 @@
 //
 // Candidates are ends whose address pairs mirror each other, with opposite roles (where known), overlapping lifetimes
 // and, on loopback, the same network namespace. Proof is the shared TCP sequence space; where it cannot be read, the
-// pair of addresses itself on loopback (unique in a namespace), else equal byte counts in both directions. Two proven
-// candidates are no proof. The two connections of a proxy have different address pairs and never meet here.
+// pair of addresses itself where both ends are in one network namespace (in which it is unique), else equal byte counts
+// in both directions. Two proven candidates are no proof. The two connections of a proxy have different address pairs
+// and never meet here.
 #pragma once
 
 #include <cstddef>
@@ -54,6 +55,18 @@ struct JoinEnd {
 // Is the address 127.0.0.0/8 or ::1?
 [[nodiscard]] bool is_loopback(const Endpoint& endpoint);
 
+// The two addresses of a connection, the same from both of its ends.
+struct AddressPair {
+  Endpoint low, high;
+  bool operator==(const AddressPair&) const = default;
+  [[nodiscard]] static AddressPair of(const Endpoint& local, const Endpoint& remote) {
+    return local < remote ? AddressPair{local, remote} : AddressPair{remote, local};
+  }
+};
+struct AddressPairHash {
+  [[nodiscard]] std::size_t operator()(const AddressPair& pair) const;
+};
+
 class ConnectionJoin {
  public:
   enum class Proof : std::uint8_t { refuted, possible, proven };
@@ -76,17 +89,8 @@ class ConnectionJoin {
   [[nodiscard]] std::size_t indexed() const { return indexed_; }
 
  private:
-  struct PairKey {
-    Endpoint low, high;
-    bool operator==(const PairKey&) const = default;
-  };
-  struct PairHash {
-    std::size_t operator()(const PairKey& key) const;
-  };
-  static PairKey key_of(const JoinEnd& end);
-
   std::uint64_t lifetime_slack_ns_;
-  std::unordered_map<PairKey, std::vector<JoinEnd*>, PairHash> pairs_;
+  std::unordered_map<AddressPair, std::vector<JoinEnd*>, AddressPairHash> pairs_;
   std::size_t indexed_ = 0;
   std::uint64_t unjoined_ = 0;
 };

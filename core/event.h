@@ -160,6 +160,7 @@ struct FileOpened {
   std::string_view path;               // as given, may be relative or cut off
   std::optional<std::uint32_t> flags;  // O_…
   std::optional<std::int32_t> error;   // errno; 0: it was opened; absent: not known
+  bool path_inferred = false;          // looked up after the call; empty path: not known
 };
 
 // Events that the backend could not deliver and cannot attribute to a flow.

@@ -28,7 +28,10 @@ struct Flow {
   bool merged = true;                // its offsets count in the connection's streams; false: only its identity is used
   bool closed = false;               // a FlowClosed was seen; late events are taken until the linger time is over
   bool ended = false;                // that time is over: its streams have ended
-  std::uint32_t owner = 0;           // tgid that opened it or is said to own it
+  Vantage vantage = Vantage::endpoint;
+  std::uint32_t owner = 0;         // tgid that opened it or is said to own it
+  std::uint32_t remote_owner = 0;  // wire only: the same of the other end
+  bool owner_inferred = false, remote_owner_inferred = false;
   std::array<std::uint32_t, 2> mover{};                 // tgid of the last call, by Direction
   std::array<std::optional<std::uint64_t>, 2> start{};  // own offset of the first byte to come, by Direction
   std::array<StreamVerdict, 2> verdict{};               // as last sent, by Direction
@@ -37,6 +40,7 @@ struct Flow {
   bool filtered = false;                                    // a filter of the user's keeps its payload in the kernel
   bool was_quiet = false;                                   // its calls went uncounted on request
   FlowClosed closing;                                       // what the kernel said at the end
+  FlowMeasured measured;                                    // the last word on each
   std::array<std::optional<std::uint64_t>, 2> witnessed{};  // the kernel's count of what the ledger should hold
 };
 

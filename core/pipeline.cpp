@@ -24,14 +24,21 @@ Pipeline::Pipeline(PipelineOptions options, Router router, const Timeline& timel
                .timeline = timeline,
                .verdicts = verdicts,
                .records = records,
+               .missing = missing_by_body(options.missing),
                .pool = RecordPool(options.records_pooled_max),
                .streams = StreamEnvironment{options.stream, {}, 0, 0},
                .counters = {},
                .records_pending = 0,
                .now = {},
                .nameless_flows = 0,
-               .nameless_since = {}},
+               .nameless_since = {},
+               .owners_told = false,
+               .coverage = {},
+               .preexisting_flows = 0,
+               .zero_copy_flows = 0,
+               .zero_copy_bytes = 0},
       join_(options.close_linger_ns),
+      carried_(std::move(from.connections)),
       next_connection_id_(from.next_connection_id) {}
 
 Pipeline::~Pipeline() = default;
@@ -72,19 +79,30 @@ void Pipeline::tick(EventTime now) {
   }
   bury_closed(now, false);
   context_.processes.advance(now);
+  if (!carried_.empty()) carried_.advance(now);
   report_losses(now, false);
 }
 
 void Pipeline::finish() {
   const EventTime now = context_.now;
   bury_closed(now, true);
-  while (oldest_ != nullptr) end_connection(*oldest_, now, "open");
+  while (oldest_ != nullptr) end_connection(*oldest_, now, ConnectionEnd::open);
   report_losses(now, true);
 }
 
 Handover Pipeline::hand_over() {
-  finish();
-  return {next_connection_id_, {}};
+  const EventTime now = context_.now;
+  bury_closed(now, true);
+  Handover handover{next_connection_id_, carried_.unused()};
+  ended_.append_to(handover.connections, now);
+  while (oldest_ != nullptr) {
+    Connection& connection = *oldest_;
+    connection.cut(now);
+    if (auto carried = connection.to_carry()) handover.connections.push_back(std::move(*carried));
+    end_connection(connection, now, ConnectionEnd::handed_over);
+  }
+  report_losses(now, true);
+  return handover;
 }
 
 // ---- flows ----
@@ -145,6 +163,13 @@ void Pipeline::on(const FlowData& data, const Event& event, EventTime at) {
   flow.connection->on_data(flow, data, at);
 }
 
+void Pipeline::on(const FlowMeasured& measured, const Event&, EventTime at) {
+  FlowMeasured& last = flow_of(measured.flow, at).measured;
+  if (measured.tcp_state) last.tcp_state = measured.tcp_state;
+  if (measured.rtt_us) last.rtt_us = measured.rtt_us;
+  if (measured.retransmits) last.retransmits = measured.retransmits;
+}
+
 void Pipeline::note_filtered(Flow& flow) {
   flow.filtered = true;
   if (flow.connection->filtered()) ++context_.counters.connections_filtered;
@@ -154,7 +179,9 @@ void Pipeline::on(const FlowOpened& opened, const Event& event, EventTime at) {
   Flow& flow = flow_of(opened.flow, at);
   JoinEnd& end = flow.end;
   end.opened = true;
+  if (opened.preexisting && !end.preexisting) ++context_.preexisting_flows;
   end.preexisting = opened.preexisting;
+  flow.vantage = opened.vantage;
   end.offset_source = opened.offset_source;
   if (opened.local) end.local = opened.local;
   if (opened.remote) end.remote = opened.remote;
@@ -186,19 +213,24 @@ void Pipeline::on(const FlowUpdated& updated, const Event&, EventTime at) {
   if (updated.remote) end.remote = updated.remote;
   if (updated.role != Role::unknown) end.role = updated.role;
   if (updated.network_namespace != 0) end.network_namespace = updated.network_namespace;
-  if (updated.owner) {
-    flow.owner = updated.owner->tgid;
-    if (updated.owner_local_pid) context_.processes.learn(flow.owner, *updated.owner_local_pid);
-    context_.processes.hint(flow.owner, updated.owner_comm, updated.owner_uid, at);
-    context_.processes.touch(flow.owner, at);
-  }
+  if (updated.owner) note_owner(flow, updated, at);
   try_join(flow);
   flow.connection->on_flow_known(flow);
 }
 
-void Pipeline::on(const FlowMeasured&, const Event&, EventTime) {}
-
-void Pipeline::on(const FileOpened&, const Event&, EventTime) {}
+void Pipeline::note_owner(Flow& flow, const FlowUpdated& updated, EventTime at) {
+  const std::uint32_t tgid = updated.owner->tgid;
+  (updated.owner_is_remote ? flow.remote_owner : flow.owner) = tgid;
+  (updated.owner_is_remote ? flow.remote_owner_inferred : flow.owner_inferred) = updated.owner_inferred;
+  if (updated.owner_local_pid) context_.processes.learn(tgid, *updated.owner_local_pid);
+  context_.processes.hint(tgid, updated.owner_comm, updated.owner_uid, at);
+  context_.processes.touch(tgid, at);
+  if (flow.vantage != Vantage::wire) return;
+  context_.owners_told = true;
+  if (!ignored(tgid)) return;
+  ++context_.counters.self;
+  flow.connection->disown();
+}
 
 void Pipeline::on(const StreamEnded& ended, const Event&, EventTime at) {
   if (Flow* flow = flows_.find(ended.flow)) flow->connection->on_stream_end(*flow, ended, at);
@@ -218,8 +250,11 @@ void Pipeline::name(Flow& flow) {
 }
 
 void Pipeline::try_join(Flow& flow) {
-  if (flow.end.local && flow.end.remote) name(flow);
-  if (flow.end.joined) return;
+  if (flow.nameless && flow.end.local && flow.end.remote) {
+    name(flow);
+    if (!carried_.empty()) carry_on(flow);
+  }
+  if (flow.end.joined || flow.vantage == Vantage::wire) return;
   const ConnectionJoin::Finding finding = join_.find(flow.end);
   using Outcome = ConnectionJoin::Outcome;
   if (finding.outcome == Outcome::ambiguous) ++context_.counters.ambiguous;
@@ -251,6 +286,13 @@ void Pipeline::try_join(Flow& flow) {
   forget(*absorbed);
 }
 
+void Pipeline::carry_on(Flow& flow) {
+  const JoinEnd& end = flow.end;
+  std::optional<WallTime> opened_at;
+  if (end.opened && !end.preexisting) opened_at = context_.timeline.to_wall(end.opened_at);
+  if (const CarriedConnection* carried = carried_.find(end, opened_at)) flow.connection->carry_on(*carried);
+}
+
 void Pipeline::forget(Connection& connection) {
   unlink(connection);
   connections_.erase(connection.id());
@@ -269,14 +311,18 @@ void Pipeline::bury_closed(EventTime now, bool all) {
     join_.unindex(flow->end);
     const Flow* peer = connection.flow(other(flow->side));
     const bool over = peer == nullptr || peer->ended;
-    if (over) end_connection(connection, closed_at, "closed");
+    if (over) end_connection(connection, closed_at, ConnectionEnd::closed);
   }
 }
 
-void Pipeline::end_connection(Connection& connection, EventTime at, std::string_view state) {
+void Pipeline::end_connection(Connection& connection, EventTime at, ConnectionEnd how) {
   const bool unknown = connection.protocol().empty() && connection.progress() > 0 && !connection.filtered();
-  if (unknown) context_.count_protocol("unknown", false);
-  connection.finish(at, state);
+  if (unknown && how != ConnectionEnd::handed_over && connection.payload_seen())
+    context_.count_protocol("unknown", false);
+  connection.finish(at, how);
+  if (how == ConnectionEnd::closed && context_.options.mechanism != Mechanism::file) {
+    if (auto carried = connection.to_carry()) ended_.add(std::move(*carried), at);
+  }
   for (const Side side : {Side::a, Side::b}) {
     if (Flow* flow = connection.flow(side)) {
       join_.unindex(flow->end);
@@ -290,84 +336,7 @@ void Pipeline::end_connection(Connection& connection, EventTime at, std::string_
 void Pipeline::evict_oldest(EventTime at) {
   if (oldest_ == nullptr) return;
   context_.counters.flows_evicted += oldest_->joined() ? 2 : 1;
-  end_connection(*oldest_, at, "open");
-}
-
-// ---- processes and losses ----
-
-void Pipeline::on(const ProcessStarted& started, const Event& event, EventTime at) {
-  context_.processes.started(event.who, started, at);
-}
-
-void Pipeline::on(const ProcessForked& forked, const Event& event, EventTime at) {
-  context_.processes.forked(event.who, forked.child_tgid, at);
-}
-
-void Pipeline::on(const ProcessExited&, const Event& event, EventTime at) { context_.processes.exited(event.who, at); }
-
-void Pipeline::on(const Lost& lost, const Event&, EventTime) {
-  ++context_.streams.loss_epoch;
-  const auto cause = static_cast<std::size_t>(lost.cause);
-  context_.counters.lost_events[cause] += lost.events;
-  losses_[cause].events += lost.events;
-}
-
-void Pipeline::report_losses(EventTime now, bool all) {
-  LossRow& ring = losses_[static_cast<std::size_t>(GapCause::ring_full)];
-  const std::uint64_t ring_full_bytes = context_.streams.counters.ring_full_bytes;
-  ring.bytes += ring_full_bytes - std::exchange(ring_full_bytes_told_, ring_full_bytes);
-  for (std::size_t cause = 0; cause < losses_.size(); ++cause) {
-    LossRow& row = losses_[cause];
-    if (row.events == 0 && row.bytes == 0) continue;
-    if (!all && now < row.next_at) continue;
-    row.next_at = EventTime{now.ns + context_.options.loss_interval_ns};
-    auto record = std::make_unique<Record>();
-    record->timestamp = context_.timeline.to_wall(now);
-    record->body = Loss{{to_string(static_cast<GapCause>(cause)), row.events, row.bytes}, "kernel"};
-    row.events = row.bytes = 0;
-    context_.records.on_record(std::move(record));
-  }
-}
-
-SilenceReport Pipeline::silence_report() const {
-  SilenceReport report;
-  report.transactions = context_.counters.transactions;
-  report.filtered = context_.counters.connections_filtered;
-  report.connections = context_.counters.connections - report.filtered;
-  std::uint64_t named = 0;
-  for (const ProtocolCount& row : context_.counters.protocols) {
-    report.protocols.push_back(row);
-    named += row.connections;
-  }
-  const std::uint64_t unnamed = report.connections > named ? report.connections - named : 0;
-  if (unnamed > 0) report.protocols.push_back({"not decided", unnamed, false});
-  return report;
-}
-
-void Pipeline::fill(TraceEnd& end) const {
-  const PipelineCounters& counters = context_.counters;
-  end.records_decoded += counters.transactions;
-  end.self += counters.self;
-  end.flows_filtered += counters.connections_filtered;
-  end.unjoined += join_.unjoined();
-  end.unwitnessed += counters.unwitnessed;
-  end.ledger_mismatch += counters.ledger_mismatch;
-  const auto lost = [&](std::string_view cause, std::uint64_t events, std::uint64_t bytes) {
-    if (events != 0 || bytes != 0) end.lost.push_back({cause, events, bytes});
-  };
-  for (std::size_t cause = 0; cause < gap_cause_count; ++cause) {
-    const bool ring_full = static_cast<GapCause>(cause) == GapCause::ring_full;
-    lost(to_string(static_cast<GapCause>(cause)), counters.lost_events[cause],
-         ring_full ? context_.streams.counters.ring_full_bytes : 0);
-  }
-  lost("flow_limit", counters.flows_evicted, 0);
-  lost("held_limit", context_.streams.counters.held_limit_hits, 0);
-  lost("pending_limit", counters.pending_limit_hits, 0);
-  lost("process_limit", context_.processes.evicted(), 0);
-  for (const ProtocolCount& row : counters.protocols) {
-    if (!row.analyzed) end.blind.push_back({row.protocol, row.connections, 0});
-  }
-  if (counters.flows_of_unseen_calls > 0) end.blind.push_back({"unseen_calls", counters.flows_of_unseen_calls, 0});
+  end_connection(*oldest_, at, ConnectionEnd::open);
 }
 
 }  // namespace tracer

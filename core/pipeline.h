@@ -11,6 +11,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "core/carried_connections.h"
 #include "core/connection.h"
 #include "core/connection_join.h"
 #include "core/event.h"
@@ -72,7 +73,11 @@ class Pipeline final : public EventHandler {
   void try_join(Flow& flow);
   void name(Flow& flow);
   void bury_closed(EventTime now, bool all);
-  void end_connection(Connection& connection, EventTime at, std::string_view state);
+  void note_owner(Flow& flow, const FlowUpdated& updated, EventTime at);
+  void carry_on(Flow& flow);
+  void end_connection(Connection& connection, EventTime at, ConnectionEnd how);
+  [[nodiscard]] std::shared_ptr<const ProcessFacts> facts_of(std::uint32_t tgid, EventTime at);
+  void tell(decltype(Record::body) body, EventTime at, std::string_view missing = {}, std::string_view inferred = {});
   void forget(Connection& connection);
   void evict_oldest(EventTime at);
   void tick(EventTime now);
@@ -84,6 +89,8 @@ class Pipeline final : public EventHandler {
   PipelineContext context_;
   FlowTable flows_;
   ConnectionJoin join_;
+  CarriedConnections carried_;  // from the pipeline before
+  EndedConnections ended_;
   std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
   std::uint64_t next_connection_id_ = 1;
   Connection* newest_ = nullptr;  // list by last activity
@@ -91,7 +98,7 @@ class Pipeline final : public EventHandler {
   std::deque<std::pair<EventTime, FlowId>> closing_;  // when their linger time is over
   EventTime next_tick_;
   std::array<LossRow, gap_cause_count> losses_{};
-  std::uint64_t ring_full_bytes_told_ = 0;
+  std::array<std::uint64_t, gap_cause_count> loss_bytes_told_{};
 };
 
 }  // namespace tracer

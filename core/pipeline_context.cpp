@@ -1,6 +1,39 @@
 #include "core/pipeline_context.h"
 
+#include "core/records/fields_record.h"
+
 namespace tracer {
+
+namespace {
+
+// Is it a field of the record, or one inside a field of it?
+template <typename Body>
+bool has_field(std::string_view name) {
+  const std::string_view first = name.substr(0, name.find('.'));
+  const auto in = [&]<typename Table>(const Table*) {
+    return std::apply([&]<typename... Each>(const Each&...) { return ((Each::name.view() == first) || ...); },
+                      FieldTable<Table>::fields);
+  };
+  bool found = in(static_cast<const Body*>(nullptr));
+  if constexpr (HasFlow<Body> || HasProcess<Body>) found = found || in(static_cast<const Owner*>(nullptr));
+  return found;
+}
+
+}  // namespace
+
+MissingByBody missing_by_body(const std::vector<std::string_view>& names) {
+  MissingByBody missing;
+  [&]<typename... Bodies>(const std::variant<Bodies...>*) {
+    std::size_t index = 0;
+    const auto sort = [&](std::vector<std::string_view>& list, auto has) {
+      for (const std::string_view name : names) {
+        if (has(name)) list.push_back(name);
+      }
+    };
+    (sort(missing[index++], has_field<Bodies>), ...);
+  }(static_cast<const decltype(Record::body)*>(nullptr));
+  return missing;
+}
 
 std::unique_ptr<Record> RecordPool::take() {
   if (free_.empty()) return std::make_unique<Record>();

@@ -1,9 +1,11 @@
 // What all connections of a pipeline share. Owned by the pipeline; outlives them.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "core/pipeline_options.h"
@@ -26,6 +28,10 @@ class RecordPool {
   std::vector<std::unique_ptr<Record>> free_;
 };
 
+// Which of the fields that a mechanism can never fill belong to which record: by the index of its body.
+using MissingByBody = std::array<std::vector<std::string_view>, std::variant_size_v<decltype(Record::body)>>;
+[[nodiscard]] MissingByBody missing_by_body(const std::vector<std::string_view>& names);
+
 struct PipelineContext {
   PipelineOptions options;
   Router router;
@@ -33,6 +39,7 @@ struct PipelineContext {
   Timeline timeline;
   VerdictSink& verdicts;
   RecordSink& records;
+  MissingByBody missing;
   RecordPool pool;
   StreamEnvironment streams;
   PipelineCounters counters;
@@ -42,6 +49,9 @@ struct PipelineContext {
   // connection that is seen from one end only.
   std::size_t nameless_flows = 0;
   EventTime nameless_since;
+  bool owners_told = false;  // somebody says whose the flows on the wire are
+  Coverage coverage;
+  std::uint64_t preexisting_flows = 0, zero_copy_flows = 0, zero_copy_bytes = 0;
 
   void count_protocol(std::string_view protocol, bool analyzed);
 };

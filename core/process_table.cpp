@@ -72,6 +72,15 @@ void ProcessTable::learn(std::uint32_t tgid, std::uint32_t local_pid) {
   image.asked = false;
 }
 
+std::optional<std::uint32_t> ProcessTable::local_pid(std::uint32_t tgid) {
+  if (const auto found = processes_.find(tgid); found != processes_.end()) {
+    const Image& image = found->second.now;
+    if (image.facts && image.facts->local_pid) return image.facts->local_pid;
+    if (image.local_pid) return image.local_pid;
+  }
+  return ownership_.local_pid(tgid);
+}
+
 void ProcessTable::exited(ProcessRef who, EventTime at) {
   if (who.tid != 0 && who.tid != who.tgid) return;  // a thread
   const auto found = processes_.find(who.tgid);

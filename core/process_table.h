@@ -36,6 +36,8 @@ class ProcessTable {
   void exited(ProcessRef who, EventTime at);
   // Reads the facts while the process is likely to be there still. Cheap when they are known.
   void touch(std::uint32_t tgid, EventTime at) { (void)find(tgid, at); }
+  // Its number in the tracer's pid namespace.
+  [[nodiscard]] std::optional<std::uint32_t> local_pid(std::uint32_t tgid);
   // nullptr: nothing is known.
   [[nodiscard]] std::shared_ptr<const ProcessFacts> find(std::uint32_t tgid, EventTime at);
   // Forgets the dead whose grace time is over.

@@ -99,14 +99,16 @@ FlowIdentity identity_of(PipelineContext& context, const Connection& connection,
   const Sides sides = sides_of(connection);
   const Side client = sides.client, server = other(client);
   FlowIdentity identity;
-  identity.connection_id = connection.id();
+  identity.connection_id = connection.told_id();
   const auto party = [&](Side side) {
     return Party{endpoint_of(connection, side), context.processes.find(processes[index_of(side)], at)};
   };
   identity.client = party(client);
   identity.server = party(server);
   const auto requests = connection.told_by(layer, client), responses = connection.told_by(layer, server);
-  if (requests && responses && requests != responses) {
+  if (connection.on_wire()) {
+    identity.observed_at = ObservedAt::wire;
+  } else if (requests && responses && requests != responses) {
     identity.observed_at = ObservedAt::both;
   } else {
     const Side end = requests ? *requests : responses.value_or(connection.primary());
@@ -116,6 +118,8 @@ FlowIdentity identity_of(PipelineContext& context, const Connection& connection,
     record.inferred.emplace_back("client");
     record.inferred.emplace_back("server");
   }
+  if (connection.process_inferred(client) && identity.client.process) record.inferred.emplace_back("client.process");
+  if (connection.process_inferred(server) && identity.server.process) record.inferred.emplace_back("server.process");
   return identity;
 }
 
@@ -123,7 +127,8 @@ void fill_record(PipelineContext& context, const Connection& connection, Layer l
                  const std::array<std::uint32_t, 2>& processes, EventTime at, Record& record) {
   record.backend = context.options.backend;
   record.mechanism = context.options.mechanism;
-  record.missing.insert(record.missing.end(), context.options.missing.begin(), context.options.missing.end());
+  const std::vector<std::string_view>& missing = context.missing[record.body.index()];
+  record.missing.insert(record.missing.end(), missing.begin(), missing.end());
   auto* transaction = std::get_if<HttpTransaction>(&record.body);
   if (transaction == nullptr) {
     record.timestamp = context.timeline.to_wall(at);
@@ -140,7 +145,9 @@ void fill_record(PipelineContext& context, const Connection& connection, Layer l
   transaction->duration_ms = milliseconds_between(times.request_first, times.response_last);
   transaction->time_to_first_byte_ms = milliseconds_between(times.request_first, times.response_first);
   if (times.seen_at && (times.request_first || times.response_last)) {
-    transaction->time_source = *times.seen_at == sides_of(connection).client ? TimeSource::client : TimeSource::server;
+    transaction->time_source = connection.on_wire()                            ? TimeSource::wire
+                               : *times.seen_at == sides_of(connection).client ? TimeSource::client
+                                                                               : TimeSource::server;
   }
   if (!transaction->request_time) record.missing.emplace_back("request_time");
   if (!transaction->response_time) record.missing.emplace_back("response_time");

@@ -34,6 +34,9 @@ ReorderWindow::HeldPtr ReorderWindow::hold(const Event& event) {
   } else if (auto* updated = std::get_if<FlowUpdated>(&held->event.body)) {
     held->text[0] = updated->owner_comm;
     updated->owner_comm = held->text[0];
+  } else if (auto* file = std::get_if<FileOpened>(&held->event.body)) {
+    held->text[0] = file->path;
+    file->path = held->text[0];
   }
   return held;
 }

@@ -70,7 +70,10 @@ void StreamAssembler::add(Observer which, const FlowData& data, EventTime at) {
   from.note(begin, kept_end, end, data.rest, next_, environment_);
   const bool inside_skip = begin > skip_from_ && end < skip_until_;
   if (!inside_skip) {
-    environment_.counters.time_marks_dropped += from.marks.add(begin, end, at, environment_.limits.time_marks_max);
+    // What is said of packets that were not seen is not said when they passed.
+    const bool seen = !from.patient || (data.rest != GapCause::not_captured && data.rest != GapCause::ring_full);
+    environment_.counters.time_marks_dropped +=
+        from.marks.add(begin, seen ? end : kept_end, at, environment_.limits.time_marks_max);
   }
   if (ended_) return;
   if (start_expected_) {
@@ -155,7 +158,7 @@ void StreamAssembler::deliver_gap(const Hole& hole, EventTime at) {
   next_ = hole.end;
   delivered_ += size;
   waiting_ = false;
-  if (hole.cause == GapCause::ring_full) environment_.counters.ring_full_bytes += size;
+  environment_.counters.gap_bytes[static_cast<std::size_t>(hole.cause)] += size;
   // Not when the hole became certain, but when its last byte moved, where an observer told that.
   std::optional<EventTime> moved_at;
   for (const StreamObserver& it : observers_) {
@@ -202,9 +205,13 @@ StreamAssembler::Hole StreamAssembler::judge(std::uint64_t end) const {
     if (it.brings_bytes && skipped && next_ < it.skip_until) {
       return Hole{Judgement::definite, std::min(hole.end, it.skip_until), GapCause::verdict_skip};
     }
+    if (!able || range->declared) continue;
     // A jump may be an event that comes late; not where events are known to have been lost meanwhile.
-    const bool late = able && !range->declared && it.cause_of(*range, environment_) != GapCause::ring_full;
-    if (late && hole.judgement == Judgement::definite) hole.judgement = Judgement::may_expire;
+    const bool late = it.cause_of(*range, environment_) != GapCause::ring_full;
+    if (it.patient)
+      hole.judgement = Judgement::awaited;
+    else if (late && hole.judgement == Judgement::definite)
+      hole.judgement = Judgement::may_expire;
   }
   if (hole.cause == GapCause::none) hole.cause = GapCause::concurrent;
   return hole;
@@ -212,7 +219,8 @@ StreamAssembler::Hole StreamAssembler::judge(std::uint64_t end) const {
 
 bool StreamAssembler::over_limit() const {
   const StreamLimits& limits = environment_.limits;
-  return held_bytes_ > limits.bytes_held_max ||
+  const bool on_wire = observers_[0].patient || observers_[1].patient;
+  return held_bytes_ > (on_wire ? limits.wire_bytes_held_max : limits.bytes_held_max) ||
          (held_bytes_ > 0 && environment_.bytes_held > limits.total_bytes_held_max) ||
          observers_[0].ranges() > limits.ranges_max || observers_[1].ranges() > limits.ranges_max;
 }
@@ -276,7 +284,12 @@ void StreamAssembler::end(Observer which, std::optional<std::uint64_t> own_end, 
 void StreamAssembler::end_at(Observer which, std::uint64_t own_end, EventTime at) {
   StreamObserver& it = observer(which);
   // Of an observer that was never heard of it is not known whether it has bytes to tell of; its close will say.
-  if (!it.present || it.ended || !it.started()) return;
+  if (!it.present || it.ended) return;
+  if (!it.started()) {
+    if (!it.patient) return;
+    it.shift = align(own_end);  // on the wire everything before the end has passed, or is declared
+    start(which, own_end);
+  }
   it.announced_end = own_end + it.shift;
   if (ended_) return;
   settle(at);
@@ -291,6 +304,8 @@ void StreamAssembler::end_if_over(EventTime at) {
   const bool sender_done =
       sender.present && sender.finished() && held_.empty() && (!sender.started() || next_ >= sender.passed());
   if (!all_ended && !sender_done) return;
+  const auto awaits = [&](const StreamObserver& it) { return it.present && it.patient && !it.ended; };
+  if ((awaits(sender) || awaits(receiver)) && hole_end() > next_) return;  // the end came before what is behind it
   force(at);
   ended_ = true;
   output_.on_stream_end(side_, StreamEnd::closed, at);
@@ -300,11 +315,11 @@ void StreamAssembler::on_time(EventTime now) {
   if ((waiting_ || (start_expected_ && started_)) && !ended_) settle(now);
 }
 
-void StreamAssembler::cut(EventTime at) {
+void StreamAssembler::cut(EventTime at, StreamEnd how) {
   if (ended_) return;
   force(at);
   ended_ = true;
-  output_.on_stream_end(side_, StreamEnd::cut, at);
+  output_.on_stream_end(side_, how, at);
 }
 
 void StreamAssembler::skip(std::uint64_t until) {

@@ -5,7 +5,9 @@
 // gap when nobody can fill it any more:
 //   - an observer that brings bytes says that they were not wanted (verdict_skip), or
 //   - each observer has declared a gap there, has ended, is not there, or was told to bring no bytes, or
-//   - an observer that has passed it without a word does not bring it within `hold_ns` of event time, or
+//   - an observer that has passed it without a word does not bring it within `hold_ns` of event time (one on the wire
+//   is
+//     waited for until it says so itself: a segment may be sent again seconds later), or
 //   - too much is held behind it.
 // An observer that has not come that far yet is waited for without a deadline: a slow reader is not a loss.
 // In-order bytes are delivered straight from the borrowed memory, without a copy or an allocation.
@@ -72,8 +74,8 @@ class StreamAssembler {
   void end(Observer which, std::optional<std::uint64_t> own_end, EventTime at);
   // Gives up holes that waited too long.
   void on_time(EventTime now);
-  // Nothing more will be seen: holes become gaps and the stream ends as `cut`, unless it has ended already.
-  void cut(EventTime at);
+  // Nothing more will be seen: holes become gaps and the stream ends, unless it has ended already.
+  void cut(EventTime at, StreamEnd how);
 
   // Bytes before `until` (stream offset) are not wanted: calls inside that range leave no time mark.
   void skip(std::uint64_t until);

@@ -62,8 +62,10 @@ void StreamObserver::count(const Range& range, GapCause cause) {
 GapCause StreamObserver::cause_of(const Range& range, const StreamEnvironment& environment) const {
   if (range.declared) return range.cause;
   if (environment.loss_epoch != range.loss_epoch) return GapCause::ring_full;
-  // Nothing was lost that anybody knows of. Before anything was seen it is the past, else two calls raced.
-  return preexisting && range.begin == first_ ? GapCause::before_attach : GapCause::concurrent;
+  // Nothing was lost that anybody knows of. Before anything was seen it is the past, else two calls raced, or a packet
+  // took another way.
+  if (preexisting && range.begin == first_) return GapCause::before_attach;
+  return patient ? GapCause::not_captured : GapCause::concurrent;
 }
 
 void StreamObserver::pass_without_bytes(Range range, std::uint64_t floor, const StreamEnvironment& environment) {

@@ -2,6 +2,7 @@
 // passed without bringing bytes, its ledger and its time marks. Offsets are the stream's, not the observer's own.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -14,8 +15,9 @@
 namespace tracer {
 
 struct StreamLimits {
-  std::uint64_t hold_ns = 50'000'000;       // how long a hole waits for a late event of an observer that passed it
-  std::size_t bytes_held_max = 256 * 1024;  // behind holes, per stream
+  std::uint64_t hold_ns = 50'000'000;           // how long a hole waits for a late event of an observer that passed it
+  std::size_t bytes_held_max = 256 * 1024;      // behind holes, per stream
+  std::size_t wire_bytes_held_max = 4U << 20U;  // on the wire: what a window holds while one segment is sent again
   std::size_t total_bytes_held_max = 64U << 20U;  // behind holes, all streams
   std::size_t ranges_max = 64;                    // passed without bytes and not yet settled, per observer
   std::size_t time_marks_max = 64;                // per observer
@@ -25,7 +27,7 @@ struct StreamCounters {
   std::uint64_t duplicate_bytes = 0;  // told by a second observer, or twice by one
   std::uint64_t held_limit_hits = 0;  // holes given up because a limit was reached
   std::uint64_t time_marks_dropped = 0;
-  std::uint64_t ring_full_bytes = 0;  // in delivered gaps of that cause
+  std::array<std::uint64_t, gap_cause_count> gap_bytes{};  // in delivered gaps, by cause
 };
 
 // What all streams of a run share. Owned by the pipeline; outlives every stream.
@@ -51,6 +53,7 @@ class StreamObserver {
   bool ended = false;
   bool brings_bytes = true;                    // false: it was told to send sizes only, or nothing
   bool preexisting = false;                    // its first bytes were moved before the tracer watched
+  bool patient = false;                        // on the wire: a jump stays open until it declares a gap or ends
   std::uint64_t shift = 0;                     // stream offset = own offset + shift (wrapping)
   std::optional<std::uint64_t> announced_end;  // it said where the stream ends (FIN)
   std::uint64_t skip_until = 0;  // bytes before this were declared unneeded to it: a jump there is no surprise

@@ -1,4 +1,4 @@
-// A connection that ended (or is still open at the end of the run) without a record of its own kind.
+// A connection that ended (or is still open at the end of the run).
 #pragma once
 
 #include <array>
@@ -22,12 +22,17 @@ struct StreamLedger {
 
 struct ConnectionSummary {
   FlowIdentity flow;
-  std::string_view protocol = "unknown";  // "unknown", "TLS", "HTTP/2", "HTTP/1.1", ...; static storage
-  std::string_view state = "closed";      // "closed" or "open"
-  StreamLedger client_to_server, server_to_client;
-  std::optional<WallTime> opened_at, closed_at;  // opened_at absent: before the tracer
+  // "unknown", "TLS", "HTTP/2", "HTTP/1.1", …; static storage. Absent: nobody looked at its payload.
+  std::optional<std::string_view> protocol;
+  std::string_view state = "closed";                               // "closed" or "open"
+  std::optional<StreamLedger> client_to_server, server_to_client;  // absent: nothing tells of bytes
+  std::optional<WallTime> opened_at, closed_at;                    // opened_at absent: before the tracer
   std::optional<double> duration_ms;
-  std::uint64_t transactions = 0;  // records of its own kind that were printed for it
+  std::optional<std::uint64_t> transactions;  // records of its own kind that were printed for it; absent: as protocol
+  // As last measured.
+  std::optional<double> rtt_ms;               // smoothed
+  std::optional<std::string_view> tcp_state;  // "ESTABLISHED", …; static storage
+  std::optional<std::uint64_t> retransmits;
 };
 
 }  // namespace tracer

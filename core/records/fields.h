@@ -5,8 +5,8 @@
 // hold no format: a sink is a visitor (see for_each_field) with one overload per kind of value:
 //
 //   bool, integers, double, std::string_view (raw bytes as captured), WallTime, AddressText, enums with to_string,
-//   TextList, HeaderList, CauseBytes, NamedCounts, Plan, a struct with a FieldTable, std::span of such structs,
-//   and std::optional of any of these.
+//   TextList, HeaderList, CauseBytes, NamedCounts, BlindCounts, Plan, a struct with a FieldTable, std::span of such
+//   structs, and std::optional of any of these.
 #pragma once
 
 #include <array>
@@ -117,10 +117,12 @@ struct CauseBytes {  // an object: bytes by GapCause, those that are not zero
   const std::array<std::uint64_t, gap_cause_count>* bytes = nullptr;
 };
 
-struct NamedCounts {  // an object by LossCount::cause of {<events_name>, "bytes"}
+struct NamedCounts {  // an object by LossCount::cause of {"events", "bytes"}
   std::span<const LossCount> counts;
-  std::string_view events_name;
-  bool with_bytes = true;  // false: the bytes were not counted
+};
+
+struct BlindCounts {  // an object by BlindCount::what of what of it was counted
+  std::span<const BlindCount> counts;
 };
 
 // Text of which "empty" means "not known" or "none".

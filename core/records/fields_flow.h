@@ -84,6 +84,10 @@ inline constexpr auto flow_fields = std::tuple{
 template <typename T>
 concept HasFlow = requires(const T& record) { record.flow.connection_id; };
 
+// A record about one process, and no connection.
+template <typename T>
+concept HasProcess = requires(const T& record) { record.process->tgid; };
+
 template <>
 struct FieldTable<StreamLedger> {
   static constexpr auto fields = std::tuple{
@@ -97,17 +101,21 @@ struct FieldTable<StreamLedger> {
 template <>
 struct FieldTable<ConnectionSummary> {
   static constexpr std::string_view event_type = "connection";
-  static constexpr auto fields = std::tuple_cat(
-      flow_fields<ConnectionSummary>, std::tuple{
-                                          field<"protocol">(&ConnectionSummary::protocol),
-                                          field<"state">(&ConnectionSummary::state),
-                                          field<"opened_at", Presence::expected>(&ConnectionSummary::opened_at),
-                                          field<"closed_at", Presence::optional>(&ConnectionSummary::closed_at),
-                                          field<"duration_ms", Presence::optional>(&ConnectionSummary::duration_ms),
-                                          field<"transactions">(&ConnectionSummary::transactions),
-                                          field<"client_to_server">(&ConnectionSummary::client_to_server),
-                                          field<"server_to_client">(&ConnectionSummary::server_to_client),
-                                      });
+  static constexpr auto fields =
+      std::tuple_cat(flow_fields<ConnectionSummary>,
+                     std::tuple{
+                         field<"protocol", Presence::expected>(&ConnectionSummary::protocol),
+                         field<"state">(&ConnectionSummary::state),
+                         field<"opened_at", Presence::expected>(&ConnectionSummary::opened_at),
+                         field<"closed_at", Presence::optional>(&ConnectionSummary::closed_at),
+                         field<"duration_ms", Presence::optional>(&ConnectionSummary::duration_ms),
+                         field<"transactions", Presence::expected>(&ConnectionSummary::transactions),
+                         field<"client_to_server", Presence::expected>(&ConnectionSummary::client_to_server),
+                         field<"server_to_client", Presence::expected>(&ConnectionSummary::server_to_client),
+                         field<"rtt_ms", Presence::optional>(&ConnectionSummary::rtt_ms),
+                         field<"tcp_state", Presence::optional>(&ConnectionSummary::tcp_state),
+                         field<"retransmits", Presence::optional>(&ConnectionSummary::retransmits),
+                     });
 };
 
 }  // namespace tracer

@@ -1,12 +1,13 @@
 // All field tables, and the fields that every record has around those of its body.
 //
-// A record is written as: Heading, Owner (only records about a connection), Source, the body's own fields, and last
-// `missing` and `inferred`, because they are known only once everything else was visited.
+// A record is written as: Heading, Owner (only records about a connection or a process), Source, the body's own fields,
+// and last `missing` and `inferred`, because they are known only once everything else was visited.
 #pragma once
 
 #include "core/records/fields.h"
 #include "core/records/fields_flow.h"
 #include "core/records/fields_http.h"
+#include "core/records/fields_process.h"
 #include "core/records/fields_trace.h"
 #include "core/records/record.h"
 
@@ -47,6 +48,7 @@ void for_each_part(const Record& record, std::string_view run_id, Visitor&& visi
       [&]<typename Body>(const Body& body) {
         visitor(Heading{FieldTable<Body>::event_type, run_id, record.timestamp});
         if constexpr (HasFlow<Body>) visitor(owner_of(body.flow));
+        if constexpr (HasProcess<Body>) visitor(Owner{body.process.get()});
         visitor(Source{record.backend, record.mechanism});
         visitor(body);
       },

@@ -45,6 +45,18 @@ struct FieldTable<TraceStart> {
 };
 
 template <>
+struct FieldTable<Coverage> {
+  static constexpr auto fields = std::tuple{
+      field<"connections">(&Coverage::connections),
+      field<"bytes_flowed">(&Coverage::bytes_flowed),
+      field<"bytes_analyzed">(&Coverage::bytes_analyzed),
+      field<"bytes_skipped">(&Coverage::bytes_skipped),
+      field<"bytes_without_payload">(&Coverage::bytes_without_payload),
+      field<"bytes_lost">(&Coverage::bytes_lost),
+  };
+};
+
+template <>
 struct FieldTable<TraceEnd> {
   static constexpr std::string_view event_type = "trace_end";
   static constexpr auto fields = std::tuple{
@@ -58,12 +70,13 @@ struct FieldTable<TraceEnd> {
       field<"records_written">(&TraceEnd::records_written),
       field<"flows_filtered">(&TraceEnd::flows_filtered),
       field<"self">(&TraceEnd::self),
-      field<"lost">([](const TraceEnd& t) { return NamedCounts{t.lost, "events"}; }),
+      field<"lost">([](const TraceEnd& t) { return NamedCounts{t.lost}; }),
       field<"unjoined">(&TraceEnd::unjoined),
       field<"unwitnessed">(&TraceEnd::unwitnessed),
       field<"ledger_mismatch">(&TraceEnd::ledger_mismatch),
       field<"missed_runs", Presence::expected>(&TraceEnd::missed_runs),
-      field<"blind">([](const TraceEnd& t) { return NamedCounts{t.blind, "flows", false}; }),
+      field<"coverage">([](const TraceEnd& t) -> const Coverage& { return t.coverage; }),
+      field<"blind">([](const TraceEnd& t) { return BlindCounts{t.blind}; }),
   };
 };
 
@@ -85,8 +98,8 @@ struct FieldTable<BackendSwitch> {
       field<"facet">(&BackendSwitch::facet),
       field<"from_backend">(&BackendSwitch::from_backend),
       field<"from_mechanism">(&BackendSwitch::from_mechanism),
-      field<"to_backend">(&BackendSwitch::to_backend),
-      field<"to_mechanism">(&BackendSwitch::to_mechanism),
+      field<"to_backend", Presence::optional>(&BackendSwitch::to_backend),
+      field<"to_mechanism", Presence::optional>(&BackendSwitch::to_mechanism),
       field<"reason", Presence::always, Redaction::message>(
           [](const BackendSwitch& s) { return std::string_view(s.reason); }),
       field<"unwatched_ms">(&BackendSwitch::unwatched_ms),

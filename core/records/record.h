@@ -10,6 +10,7 @@
 #include "core/records/connection_summary.h"
 #include "core/records/flow_identity.h"
 #include "core/records/http_transaction.h"
+#include "core/records/process_records.h"
 #include "core/records/trace_records.h"
 
 namespace tracer {
@@ -19,7 +20,9 @@ struct Record {
   std::optional<BackendKind> backend;  // absent on records about the trace itself
   std::optional<Mechanism> mechanism;
   std::vector<std::string_view> missing, inferred;  // field names, static storage
-  std::variant<HttpTransaction, ConnectionSummary, TraceStart, TraceEnd, Loss, BackendSwitch> body;
+  std::variant<HttpTransaction, ConnectionSummary, ProcessExec, ProcessExit, FileOpen, TraceStart, TraceEnd, Loss,
+               BackendSwitch>
+      body;
 };
 
 }  // namespace tracer

@@ -1,7 +1,6 @@
 // Records about the trace itself.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -63,10 +62,29 @@ struct Loss {
 
 struct BackendSwitch {
   Facet facet{};
-  BackendKind from_backend{}, to_backend{};
-  Mechanism from_mechanism{}, to_mechanism{};
+  BackendKind from_backend{};
+  Mechanism from_mechanism{};
+  std::optional<BackendKind> to_backend;  // absent: none is left that can show the facet
+  std::optional<Mechanism> to_mechanism;
   std::string reason;
   double unwatched_ms = 0;
+};
+
+// Something that happened and that the tracer could not look into; counted as what it is.
+struct BlindCount {
+  std::string_view what;  // static storage: a protocol, or a name that docs/records.md explains
+  std::optional<std::uint64_t> flows, count, bytes;
+};
+
+// Of the connections whose bytes an independent witness counted: what became of those bytes.
+// flowed = analyzed + skipped + without_payload + lost.
+struct Coverage {
+  std::uint64_t connections = 0;
+  std::uint64_t bytes_flowed = 0;           // by the witness, both directions
+  std::uint64_t bytes_analyzed = 0;         // reached an analyzer, or the choice of one
+  std::uint64_t bytes_skipped = 0;          // not asked for: verdict_skip, filter
+  std::uint64_t bytes_without_payload = 0;  // told by a mechanism that only counts
+  std::uint64_t bytes_lost = 0;             // the rest
 };
 
 struct TraceEnd {
@@ -81,7 +99,11 @@ struct TraceEnd {
   std::uint64_t unwitnessed = 0;             // connections without the kernel's own byte count
   std::uint64_t ledger_mismatch = 0;         // connections whose ledger and witness disagree
   std::optional<std::uint64_t> missed_runs;  // absent: this kernel does not measure them
-  std::vector<LossCount> blind;              // flows seen but not understood, by protocol
+  Coverage coverage;
+  std::vector<BlindCount> blind;  // seen and not understood, or known not to have been seen
+
+  // The row of that name, made where there is none.
+  [[nodiscard]] BlindCount& blind_row(std::string_view what);
 };
 
 }  // namespace tracer

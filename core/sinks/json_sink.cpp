@@ -243,12 +243,28 @@ class ObjectWriter {
     for (const LossCount& count : list.counts) {
       key(count.cause);
       const std::size_t inner = out_.size();
-      key(list.events_name);
+      key<"events">();
       out_.put_number(count.events);
-      if (list.with_bytes) {
-        key<"bytes">();
-        out_.put_number(count.bytes);
-      }
+      key<"bytes">();
+      out_.put_number(count.bytes);
+      close_object(inner);
+    }
+    close_object(start);
+  }
+
+  void value(const BlindCounts& list) {
+    const std::size_t start = out_.size();
+    for (const BlindCount& count : list.counts) {
+      key(count.what);
+      const std::size_t inner = out_.size();
+      const auto number_of = [&](std::string_view name, const std::optional<std::uint64_t>& number) {
+        if (!number) return;
+        key(name);
+        out_.put_number(*number);
+      };
+      number_of("flows", count.flows);
+      number_of("count", count.count);
+      number_of("bytes", count.bytes);
       close_object(inner);
     }
     close_object(start);

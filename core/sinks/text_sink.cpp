@@ -5,6 +5,7 @@
 #include "core/records/address_text.h"
 #include "core/records/fields_record.h"
 #include "core/sinks/field_redactor.h"
+#include "core/sinks/short_text.h"
 #include "core/sinks/terminal_text.h"
 
 namespace tracer {
@@ -58,13 +59,47 @@ class LineWriter {
   void body(const ConnectionSummary& c) {
     parties(c.flow);
     left("-", 3);
-    right(size_text(c.client_to_server.moved), 7);
-    right(size_text(c.server_to_client.moved), 7);
+    right(size_text(c.client_to_server ? std::optional(c.client_to_server->moved) : std::nullopt), 7);
+    right(size_text(c.server_to_client ? std::optional(c.server_to_client->moved) : std::nullopt), 7);
     right(duration_text(c.duration_ms), 8);
     out_.put("connection ");
-    put_terminal_text(out_, c.protocol);
-    out_.put(' ');
+    if (c.protocol) {
+      put_terminal_text(out_, *c.protocol);
+      out_.put(' ');
+    }
     put_terminal_text(out_, c.state);
+  }
+
+  void body(const ProcessExec& e) {
+    acting("exec", e.process);
+    path(e.executable.empty() && e.process ? e.process->executable : e.executable);
+  }
+
+  void body(const ProcessExit& e) {
+    acting("exit", e.process);
+    if (e.exit_code)
+      out_.put_number(*e.exit_code);
+    else
+      out_.put(e.signal ? "signal " : "-");
+    if (e.signal) out_.put_number(*e.signal);
+  }
+
+  void body(const FileOpen& f) {
+    acting("open", f.process);
+    path(f.file);
+    if (f.result) {
+      const Colour shade = *f.result == "success" ? Colour::none : Colour::notice;
+      out_.put(' ');
+      colour(shade);
+      put_terminal_text(out_, *f.result);
+      plain(shade);
+    }
+    if (!f.flags) return;
+    char separator = ' ';
+    for (const std::string& flag : *f.flags) {
+      out_.put(std::exchange(separator, '|'));
+      out_.put(flag);
+    }
   }
 
   void body(const TraceStart& t) {
@@ -101,8 +136,8 @@ class LineWriter {
     out_.put(" unjoined, ");
     out_.put_number(t.unwitnessed);
     out_.put(" unwitnessed");
-    counts("lost", " events", t.lost, Colour::bad);
-    counts("not understood", " flows", t.blind, Colour::notice);
+    losses(t.lost);
+    blind(t.blind);
   }
 
   void body(const Loss& l) {
@@ -124,7 +159,10 @@ class LineWriter {
     out_.put(": ");
     backend(s.from_backend, s.from_mechanism);
     out_.put(" -> ");
-    backend(s.to_backend, s.to_mechanism);
+    if (s.to_backend)
+      backend(*s.to_backend, s.to_mechanism);
+    else
+      out_.put("nothing");
     out_.put(", unwatched for ");
     out_.put(duration_text(s.unwatched_ms).view());
     out_.put(": ");
@@ -133,13 +171,6 @@ class LineWriter {
   }
 
  private:
-  // A short text on the stack.
-  struct Short {
-    char text[24]{};
-    std::size_t size = 0;
-    [[nodiscard]] std::string_view view() const { return {text, size}; }
-  };
-
   void colour(Colour wanted) {
     if (options_.colour) out_.put(escape_of(wanted));
   }
@@ -157,7 +188,7 @@ class LineWriter {
     fill(text.size(), width);
     gap();
   }
-  void right(const Short& text, std::size_t width) {
+  void right(const ShortText& text, std::size_t width) {
     fill(text.size, width);
     out_.put(text.view());
     gap();
@@ -273,57 +304,46 @@ class LineWriter {
     plain(shade);
   }
 
-  void counts(std::string_view what, std::string_view unit, const std::vector<LossCount>& list, Colour shade) {
+  // Who did what.
+  void acting(std::string_view what, const std::shared_ptr<const ProcessFacts>& process) {
+    fill(party(Party{std::nullopt, process}), party_columns);
+    gap();
+    left(what, 4);
+  }
+
+  void path(std::string_view raw) {
+    if (raw.empty()) return out_.put('-');
+    put_terminal_text(out_, redactor_.field(Redaction::path, raw).text);
+  }
+
+  void losses(const std::vector<LossCount>& list) {
     if (list.empty()) return;
     out_.put("; ");
-    colour(shade);
-    out_.put(what);
-    out_.put(':');
+    colour(Colour::bad);
+    out_.put("lost:");
     for (const LossCount& count : list) {
       out_.put(' ');
       out_.put_number(count.events);
-      out_.put(unit);
-      out_.put(" (");
+      out_.put(" events (");
       put_terminal_text(out_, count.cause);
       out_.put(')');
     }
-    plain(shade);
+    plain(Colour::bad);
   }
 
-  static void put_scaled(Short& text, double value, int digits, std::string_view unit) {
-    char* const end = std::to_chars(text.text, text.text + 16, value, std::chars_format::fixed, digits).ptr;
-    text.size = static_cast<std::size_t>(end - text.text);
-    text.size += unit.copy(end, unit.size());
-  }
-
-  // Powers of 1024: "512B", "1.2K", "300K".
-  static Short size_text(std::optional<std::uint64_t> bytes) {
-    Short text;
-    if (!bytes) {
-      text.text[text.size++] = '-';
-      return text;
+  void blind(const std::vector<BlindCount>& list) {
+    if (list.empty()) return;
+    out_.put("; ");
+    colour(Colour::notice);
+    out_.put("not understood:");
+    for (const BlindCount& count : list) {
+      out_.put(' ');
+      out_.put_number(count.flows ? *count.flows : count.count ? *count.count : count.bytes.value_or(0));
+      out_.put(count.flows ? " flows (" : count.count ? " times (" : " bytes (");
+      put_terminal_text(out_, count.what);
+      out_.put(')');
     }
-    static constexpr std::string_view units[] = {"B", "K", "M", "G", "T", "P", "E"};
-    auto value = static_cast<double>(*bytes);
-    std::size_t unit = 0;
-    while (value >= 1000 && unit + 1 < std::size(units)) value /= 1024, ++unit;
-    put_scaled(text, value, unit > 0 && value < 9.95 ? 1 : 0, units[unit]);
-    return text;
-  }
-
-  static Short duration_text(std::optional<double> ms) {
-    Short text;
-    constexpr double ms_max = 1e12;
-    if (!ms || !(*ms >= 0 && *ms < ms_max)) {
-      text.text[text.size++] = '-';
-    } else if (*ms < 9.995) {
-      put_scaled(text, *ms, 2, "ms");
-    } else if (*ms < 999.5) {
-      put_scaled(text, *ms, *ms < 99.95 ? 1 : 0, "ms");
-    } else {
-      put_scaled(text, *ms / 1000, *ms < 99'950 ? 1 : 0, "s");
-    }
-    return text;
+    plain(Colour::notice);
   }
 
   static constexpr std::size_t party_columns = 23;  // a full comm of 15, brackets and 6 digits

@@ -81,7 +81,7 @@ void HttpAnalyzer::dispatch_end(Side from, StreamEnd end) {
   // A request that will never come is not waited for, nor an answer to a wish to leave HTTP.
   if (from == *client_ && !responses().held.empty()) expire_held_responses();
   if (from != *client_ && !requests().held.empty()) release(*client_);
-  if (requests().ended && responses().ended) flush(end == StreamEnd::closed ? "connection_closed" : "trace_end");
+  if (requests().ended && responses().ended) flush(reason_of(end));
 }
 
 // ---- Which side is the client? Decided by the first start line that either side begins with.

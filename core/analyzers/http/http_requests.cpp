@@ -253,7 +253,7 @@ bool HttpAnalyzer::settle_expectation(Bytes bytes) {
 
 void HttpAnalyzer::request_end(StreamEnd end) {
   HttpStream& stream = requests();
-  const std::string_view reason = end == StreamEnd::closed ? "connection_closed" : "trace_end";
+  const std::string_view reason = reason_of(end);
   if (stream.in_body()) {
     if (end == StreamEnd::closed && refused_expectation()) {
       const HttpMessage& refused = find(request_in_progress_)->transaction().request;

@@ -336,14 +336,14 @@ void HttpAnalyzer::response_end(StreamEnd end) {
     const HttpMessage& response = current()->transaction().response;
     finish_response(response.end_offset, response.end_at);
   } else if (stream.in_body()) {
-    break_response(closed ? "connection_closed" : "trace_end");
+    break_response(reason_of(end));
   } else if (stream.state == HttpStream::State::head && !stream.buffer.empty()) {
-    response_head_broken(closed ? "connection_closed" : "trace_end");
+    response_head_broken(reason_of(end));
   }
   if (left_http_) return;
   while (Exchange* exchange = current()) {
     const bool unseen = exchange->response_missed && !lost_reason.empty();
-    break_response(unseen ? lost_reason : closed ? "no_response" : "trace_end");
+    break_response(unseen ? lost_reason : closed ? "no_response" : reason_of(end));
   }
   if (!left_http_) stream.state = HttpStream::State::quiet;
 }

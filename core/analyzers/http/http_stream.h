@@ -12,6 +12,19 @@
 
 namespace tracer {
 
+// Why what was under way when a stream ended is not complete.
+[[nodiscard]] constexpr std::string_view reason_of(StreamEnd end) {
+  switch (end) {
+    case StreamEnd::closed:
+      return "connection_closed";
+    case StreamEnd::cut:
+      return "trace_end";
+    case StreamEnd::handed_over:
+      return "backend_switch";
+  }
+  return "";
+}
+
 // Calls of the Analyzer interface kept for later, with a copy of their bytes.
 struct HeldCalls {
   enum class Kind : std::uint8_t { bytes, gap, end };

@@ -132,7 +132,7 @@ void LineAnalyzer::on_gap(Side from, std::uint64_t offset, std::uint64_t size, G
 }
 
 void LineAnalyzer::on_end(Side, StreamEnd end, EventTime) {
-  if (end == StreamEnd::cut) {
+  if (end != StreamEnd::closed) {
     while (!open_.empty()) emit(open_.begin()->first, false);
   }
 }

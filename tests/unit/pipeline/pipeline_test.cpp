@@ -49,7 +49,7 @@ TEST(Pipeline, AShortLivedProcessIsKnownAfterItsEnd) {
   World world;
   world.send(1 * ms, client, opened(client_flow, Role::client));
   world.ownership.alive.erase(client);
-  world.send(2 * ms, client, ProcessExited{0});
+  world.send(2 * ms, client, ProcessExited{0, {}});
   world.send(1 * ms, client, data(client_flow, Direction::tx, 0, "REQ 1 0\n"));
   world.send(1 * ms, client, data(client_flow, Direction::rx, 0, "RSP 1 0\n"));
   ASSERT_EQ(world.transactions().size(), 1U);
@@ -72,7 +72,7 @@ TEST(Pipeline, ProtocolsThatNobodyParsesAreNamedAndSilenced) {
   world.pipeline.finish();
   world.pipeline.fill(end);
   ASSERT_EQ(end.blind.size(), 2U);
-  EXPECT_EQ(end.blind[0].cause, "TLS");
+  EXPECT_EQ(end.blind[0].what, "TLS");
 }
 
 TEST(Pipeline, AConnectionFromBeforeIsFoundAtItsNextMessage) {
@@ -239,8 +239,8 @@ TEST(Pipeline, ConnectionsAreSummarizedWhenAsked) {
   const auto& first = std::get<ConnectionSummary>(world.records[0]->body);
   EXPECT_EQ(first.protocol, "SSH");
   EXPECT_EQ(first.state, "closed");
-  EXPECT_EQ(first.client_to_server.moved, 11U);
-  EXPECT_EQ(first.client_to_server.witnessed, 11U);
+  EXPECT_EQ(first.client_to_server->moved, 11U);
+  EXPECT_EQ(first.client_to_server->witnessed, 11U);
   EXPECT_DOUBLE_EQ(first.duration_ms.value_or(0), 10);
   EXPECT_EQ(std::get<ConnectionSummary>(world.records[1]->body).state, "open");
   EXPECT_EQ(world.pipeline.counters().ledger_mismatch, 0U);

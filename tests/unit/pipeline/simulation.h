@@ -32,7 +32,7 @@ struct FakeOwnership final : Ownership {
 // Owns a pipeline and keeps what comes out of it.
 class World : public VerdictSink, public RecordSink {
  public:
-  explicit World(PipelineOptions options = {});
+  explicit World(PipelineOptions options = {}, Handover from = {});
   virtual ~World() = default;
 
   void set_verdict(FlowId flow, Direction direction, StreamVerdict verdict) override;

@@ -95,14 +95,14 @@ TEST(TwoEnds, WhatAnUnseenServerMovesIsToldByTheClient) {
   world.pipeline.finish();
   const auto& summary = std::get<ConnectionSummary>(world.records.back()->body);
   EXPECT_EQ(summary.flow.observed_at, ObservedAt::client);
-  EXPECT_EQ(summary.client_to_server.kept, 40U);
-  EXPECT_EQ(summary.server_to_client.kept, 40U);
+  EXPECT_EQ(summary.client_to_server->kept, 40U);
+  EXPECT_EQ(summary.server_to_client->kept, 40U);
   TraceEnd end;
   world.pipeline.fill(end);
   EXPECT_EQ(end.ledger_mismatch, 1U);
   ASSERT_EQ(end.blind.size(), 1U);
-  EXPECT_EQ(end.blind[0].cause, "unseen_calls");
-  EXPECT_EQ(end.blind[0].events, 1U);  // the server's end
+  EXPECT_EQ(end.blind[0].what, "unseen_calls");
+  EXPECT_EQ(end.blind[0].flows, 1U);  // the server's end
 }
 
 TEST(TwoEnds, ARequestThatAnUnseenServerLeavesUnansweredIsToldByTheClientToo) {

@@ -1,6 +1,8 @@
 // Field tables, schema and documentation name the same fields.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -44,7 +46,7 @@ template <typename Body>
 void collect_event(std::map<std::string, Names>& events) {
   Names& names = events[std::string(FieldTable<Body>::event_type)];
   collect<Heading>("", names);
-  if constexpr (HasFlow<Body>) collect<Owner>("", names);
+  if constexpr (HasFlow<Body> || HasProcess<Body>) collect<Owner>("", names);
   collect<Source>("", names);
   collect<Body>("", names);
   names.insert({"missing", "inferred"});
@@ -99,6 +101,7 @@ std::map<std::string, Names> documented_names(const std::map<std::string, Names>
     events[event] = sections['`' + event + '`'];
     events[event].merge(Names(sections["Common fields"]));
     if (names.contains("connection_id")) events[event].merge(Names(sections["Flow fields"]));
+    if (names.contains("pid")) events[event].merge(Names(sections["Process fields"]));
   }
   return events;
 }
@@ -136,6 +139,30 @@ TEST(Fields, OwnerIsTheServerIfLocal) {
   EXPECT_EQ(owner_of(flow).process, flow.client.process.get());
   flow.server.process = std::make_shared<ProcessFacts>();
   EXPECT_EQ(owner_of(flow).process, flow.server.process.get());
+}
+
+TEST(Fields, FlagsAndResultsOfAnOpenHaveNames) {
+  using List = std::vector<std::string>;
+  EXPECT_EQ(open_flag_names(0), List{"O_RDONLY"});
+  EXPECT_EQ(open_flag_names(O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC),
+            (List{"O_WRONLY", "O_CREAT", "O_TRUNC", "O_CLOEXEC"}));
+  EXPECT_EQ(open_flag_names(O_RDWR | O_TMPFILE), (List{"O_RDWR", "O_TMPFILE"}));  // holds the bit of O_DIRECTORY
+  EXPECT_EQ(open_flag_names(O_SYNC), (List{"O_RDONLY", "O_SYNC"}));               // and this that of O_DSYNC
+  EXPECT_EQ(open_flag_names(O_ACCMODE | 1U << 29U), (List{"O_ACCMODE", "0x20000000"}));
+  EXPECT_EQ(result_name(0), "success");
+  EXPECT_EQ(result_name(EACCES), "EACCES");
+  EXPECT_EQ(result_name(9999), "error 9999");
+}
+
+TEST(Fields, ABlindSpotHasOneRow) {
+  TraceEnd end;
+  end.blind_row("TLS").flows = 1;
+  end.blind_row("io_uring").count = 2;
+  end.blind_row("TLS").bytes = 3;
+  ASSERT_EQ(end.blind.size(), 2U);
+  EXPECT_EQ(end.blind[0].flows, 1U);
+  EXPECT_EQ(end.blind[0].bytes, 3U);
+  EXPECT_EQ(end.blind[1].what, "io_uring");
 }
 
 }  // namespace

@@ -139,12 +139,14 @@ inline Record connection() {
   hidden->container_id = "0123456789ab";
   c.flow.server.process = hidden;
   c.protocol = "TLS";
-  c.client_to_server.moved = 1000;
-  c.client_to_server.kept = 600;
-  c.client_to_server.gaps[static_cast<std::size_t>(GapCause::verdict_skip)] = 300;
-  c.client_to_server.gaps[static_cast<std::size_t>(GapCause::ring_full)] = 100;
-  c.client_to_server.witnessed = 1000;
-  c.server_to_client.moved = c.server_to_client.kept = 50;
+  c.transactions = 0;
+  c.client_to_server.emplace().moved = 1000;
+  c.client_to_server->kept = 600;
+  c.client_to_server->gaps[static_cast<std::size_t>(GapCause::verdict_skip)] = 300;
+  c.client_to_server->gaps[static_cast<std::size_t>(GapCause::ring_full)] = 100;
+  c.client_to_server->witnessed = 1000;
+  c.server_to_client.emplace().moved = 50;
+  c.server_to_client->kept = 50;
   c.opened_at = WallTime{noon_ns};
   c.closed_at = WallTime{noon_ns + 2'500'000'000};
   c.duration_ms = 2500;
@@ -152,6 +154,51 @@ inline Record connection() {
   record.backend = BackendKind::tracepoint;
   record.mechanism = Mechanism::syscall_tp;
   return record;
+}
+
+// As told by a mechanism that reads counters.
+inline Record counted_connection() {
+  ConnectionSummary c;
+  c.flow = flow();
+  c.client_to_server.emplace().moved = 1000;
+  c.client_to_server->gaps[static_cast<std::size_t>(GapCause::no_payload)] = 1000;
+  c.client_to_server->witnessed = 1000;
+  c.server_to_client.emplace();
+  c.state = "open";
+  c.rtt_ms = 0.057;
+  c.tcp_state = "ESTABLISHED";
+  c.retransmits = 2;
+  Record record = wrap(std::move(c));
+  record.backend = BackendKind::procfs;
+  record.mechanism = Mechanism::sock_diag;
+  record.inferred = {"client.process"};
+  return record;
+}
+
+template <typename Body>
+Record about_process(Body body, Mechanism mechanism) {
+  body.process = process(4213, "curl", "/home/alice/bin/curl");
+  Record record = wrap(std::move(body));
+  record.backend = mechanism == Mechanism::tracefs ? BackendKind::tracepoint : BackendKind::procfs;
+  record.mechanism = mechanism;
+  return record;
+}
+inline Record process_exec() {
+  return about_process(ProcessExec{nullptr, 812, "/home/alice/bin/curl"}, Mechanism::tracefs);
+}
+inline Record process_exit() { return about_process(ProcessExit{nullptr, 22, {}}, Mechanism::proc_events); }
+inline Record process_killed() {
+  Record record = about_process(ProcessExit{nullptr, {}, 9}, Mechanism::proc_events);
+  std::get<ProcessExit>(record.body).process = nullptr;
+  return record;
+}
+inline Record file_open() {
+  return about_process(
+      FileOpen{nullptr, "/home/alice/.ssh/id_rsa", open_flag_names(02000000 | 0100000 | (1U << 30U)), result_name(2)},
+      Mechanism::tracefs);
+}
+inline Record file_opened() {
+  return about_process(FileOpen{nullptr, "/etc/ssl/openssl.cnf", {}, "success"}, Mechanism::tracefs);
 }
 
 inline Record trace_start() {
@@ -187,7 +234,11 @@ inline Record trace_end() {
   t.lost = {{"ring_full", 3, 4096}};
   t.unjoined = 1;
   t.unwitnessed = 2;
-  t.blind = {{"TLS", 33, 123456}};
+  t.coverage = {39, 1'000'000, 700'000, 299'000, 900, 100};
+  t.blind_row("TLS").flows = 33;
+  t.blind_row("io_uring").count = 5;
+  t.blind_row("zero_copy").flows = 2;
+  t.blind_row("zero_copy").bytes = 4096;
   return wrap(std::move(t));
 }
 
@@ -205,6 +256,15 @@ inline Record backend_switch() {
   return wrap(std::move(s));
 }
 
+inline Record last_switch() {
+  Record record = backend_switch();
+  auto& s = std::get<BackendSwitch>(record.body);
+  s.to_backend.reset();
+  s.to_mechanism.reset();
+  s.reason = "eth0: No such device";
+  return record;
+}
+
 // A whole run in order, every event type at least once.
 inline std::vector<Record> run() {
   std::vector<Record> records;
@@ -212,8 +272,15 @@ inline std::vector<Record> run() {
   records.push_back(typical_http());
   records.push_back(incomplete_http());
   records.push_back(connection());
+  records.push_back(counted_connection());
+  records.push_back(process_exec());
+  records.push_back(file_open());
+  records.push_back(file_opened());
+  records.push_back(process_exit());
+  records.push_back(process_killed());
   records.push_back(loss());
   records.push_back(backend_switch());
+  records.push_back(last_switch());
   records.push_back(trace_end());
   return records;
 }

@@ -52,6 +52,17 @@ TEST(ConnectionJoin, LoopbackInOneNamespaceIsProofEnough) {
   EXPECT_TRUE(ends.client.joined && ends.server.joined);
 }
 
+TEST(ConnectionJoin, AnyAddressesInOneKnownNamespaceAreProofEnough) {
+  for (const std::uint64_t network_namespace : {1U, 0U}) {
+    ConnectionJoin join(slack);
+    Ends ends = pair_of(1, 10, OffsetSource::counter);
+    ends.client.network_namespace = ends.server.network_namespace = network_namespace;
+    ends.client.preexisting = ends.server.preexisting = true;
+    (void)join.find(ends.client);
+    EXPECT_EQ(join.find(ends.server).outcome, network_namespace != 0 ? Outcome::joined : Outcome::possible);
+  }
+}
+
 TEST(ConnectionJoin, LoopbackInTwoNamespacesIsTwoConnections) {
   ConnectionJoin join(slack);
   Ends ends = pair_of(1, 127, OffsetSource::counter);
@@ -86,6 +97,7 @@ TEST(ConnectionJoin, AnotherSequenceSpaceRefutesEvenOnLoopback) {
 TEST(ConnectionJoin, WithoutSequenceNumbersByteCountsMustAgree) {
   ConnectionJoin join(slack);
   Ends ends = pair_of(1, 10, OffsetSource::counter);
+  ends.server.network_namespace = 2;
   (void)join.find(ends.client);
   EXPECT_EQ(join.find(ends.server).outcome, Outcome::possible);
   ends.client.tx.include(0, 100);
@@ -101,6 +113,7 @@ TEST(ConnectionJoin, WithoutSequenceNumbersByteCountsMustAgree) {
 TEST(ConnectionJoin, ByteCountsOfAConnectionFromBeforeProveNothing) {
   ConnectionJoin join(slack);
   Ends ends = pair_of(1, 10, OffsetSource::counter);
+  ends.server.network_namespace = 2;
   ends.client.preexisting = true;
   ends.client.tx.include(0, 100);
   ends.server.rx.include(0, 100);
@@ -163,6 +176,7 @@ TEST(ConnectionJoin, TwoProofsAreNone) {
 TEST(ConnectionJoin, APairThatStayedUnprovenIsCountedOnce) {
   ConnectionJoin join(slack);
   Ends ends = pair_of(1, 10, OffsetSource::counter);
+  ends.server.network_namespace = 2;
   (void)join.find(ends.client);
   (void)join.find(ends.server);
   join.unindex(ends.client);

@@ -21,6 +21,8 @@ struct Recorder final : EventHandler {
       texts.push_back(std::string(started->comm) + "|" + std::string(started->executable));
     } else if (const auto* updated = std::get_if<FlowUpdated>(&event.body)) {
       texts.emplace_back(updated->owner_comm);
+    } else if (const auto* file = std::get_if<FileOpened>(&event.body)) {
+      texts.emplace_back(file->path);
     }
   }
 };
@@ -58,15 +60,18 @@ TEST(ReorderWindow, SortsWithinTheWindowAndKeepsArrivalOrderOfEqualTimes) {
 TEST(ReorderWindow, CopiesEverythingThatIsBorrowed) {
   Recorder recorder;
   ReorderWindow window(recorder, ReorderWindow::Input::unordered);
-  std::string text = "original", comm = "curl", executable = "/usr/bin/curl", owner = "nginx";
+  std::string text = "original", comm = "curl", executable = "/usr/bin/curl", owner = "nginx", path = "/etc/hosts";
   window.on_event(data_at(1, text));
   window.on_event({EventTime{2}, {}, ProcessStarted{executable, comm}});
   FlowUpdated updated{};
   updated.owner_comm = owner;
   window.on_event({EventTime{3}, {}, updated});
-  for (std::string* borrowed : {&text, &comm, &executable, &owner}) borrowed->assign(borrowed->size(), '#');
+  FileOpened file;
+  file.path = path;
+  window.on_event({EventTime{4}, {}, file});
+  for (std::string* borrowed : {&text, &comm, &executable, &owner, &path}) borrowed->assign(borrowed->size(), '#');
   window.flush();
-  EXPECT_EQ(recorder.texts, (std::vector<std::string>{"original", "curl|/usr/bin/curl", "nginx"}));
+  EXPECT_EQ(recorder.texts, (std::vector<std::string>{"original", "curl|/usr/bin/curl", "nginx", "/etc/hosts"}));
 }
 
 TEST(ReorderWindow, ALimitReleasesTheOldestEarlyAndCountsIt) {

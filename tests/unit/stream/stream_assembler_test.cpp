@@ -233,7 +233,7 @@ TEST_F(StreamAssemblerTest, CutGivesUpWhatIsMissing) {
   alone();
   stream.start(Observer::sender, 0);
   tell(Observer::sender, 2, "c");
-  stream.cut(EventTime{5});
+  stream.cut(EventTime{5}, StreamEnd::cut);
   EXPECT_EQ(out.text, "[2:concurrent]c|");
 }
 
@@ -365,7 +365,7 @@ TEST(StreamAssemblerProperty, EveryInterleavingGivesTheStreamOrNamedGaps) {
         ASSERT_EQ(ledger.kept, kept[static_cast<std::size_t>(which)]) << "seed " << seed;
       }
     }
-    stream.cut(EventTime{queue.size()});
+    stream.cut(EventTime{queue.size()}, StreamEnd::cut);
     ASSERT_FALSE(checker.wrong) << "seed " << seed;
     if (!lossy && !limited) {
       ASSERT_EQ(checker.gaps, 0U) << "seed " << seed;

@@ -1,0 +1,183 @@
+// What a pipeline tells beside transactions: processes, files, connections of mechanisms that only count.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tests/unit/pipeline/events.h"
+#include "tests/unit/pipeline/line_analyzer.h"
+
+namespace tracer::test {
+namespace {
+
+PipelineOptions counting() {
+  PipelineOptions options;
+  options.transactions = false;
+  options.connections = ConnectionRecords::all;
+  return options;
+}
+
+FlowData counted(FlowId flow, Direction direction, std::uint64_t offset, std::uint64_t moved) {
+  FlowData it = sizes(flow, direction, offset, moved);
+  it.rest = GapCause::no_payload;
+  return it;
+}
+
+TEST(Facets, ProcessesAreToldOnlyWhereAskedFor) {
+  for (const bool asked : {true, false}) {
+    PipelineOptions options;
+    options.processes = asked;
+    options.missing = {"signal", "client.process", "flags"};
+    World world(options);
+    world.ownership.alive[client].local_pid = 7;
+    world.ownership.alive[server].local_pid = 8;
+    world.pipeline.on_event({EventTime{0}, {server, server}, ProcessForked{client}});
+    world.send(1 * ms, client, ProcessStarted{"./tool", "tool", server});
+    world.send(2 * ms, client, ProcessExited{3, {}});
+    world.pipeline.on_event({EventTime{3 * ms}, {server, server + 1}, ProcessExited{0, {}}});  // a thread
+    world.send(4 * ms, 999, ProcessExited{{}, {}});
+    if (!asked) {
+      EXPECT_TRUE(world.records.empty());
+      continue;
+    }
+    ASSERT_EQ(world.records.size(), 3U);
+    const auto& exec = std::get<ProcessExec>(world.records[0]->body);
+    EXPECT_EQ(exec.executable, "./tool");
+    EXPECT_EQ(exec.parent, 8U);
+    EXPECT_EQ(exec.process->local_pid, 7U);
+    EXPECT_TRUE(world.records[0]->missing.empty());
+    const auto& exit = std::get<ProcessExit>(world.records[1]->body);
+    EXPECT_EQ(exit.exit_code, 3);
+    EXPECT_EQ(exit.process->tgid, client);
+    EXPECT_EQ(world.records[1]->missing, std::vector<std::string_view>{"signal"});
+    const auto& unknown = std::get<ProcessExit>(world.records[2]->body);
+    EXPECT_EQ(unknown.process->tgid, 999U);
+    EXPECT_EQ(world.records[2]->missing, (std::vector<std::string_view>{"signal", "exit_code"}));
+  }
+}
+
+TEST(Facets, FilesAreToldWithFlagsAndResult) {
+  PipelineOptions options;
+  options.files = true;
+  World world(options);
+  FileOpened open;
+  open.path = "/etc/passwd";
+  open.flags = 02000000U;
+  open.error = 2;
+  world.send(1 * ms, client, open);
+  open = {};
+  open.path = "/found/later";
+  open.path_inferred = true;
+  world.send(2 * ms, client, open);
+  ASSERT_EQ(world.records.size(), 2U);
+  const auto& first = std::get<FileOpen>(world.records[0]->body);
+  EXPECT_EQ(first.file, "/etc/passwd");
+  EXPECT_EQ(first.flags, (std::vector<std::string>{"O_RDONLY", "O_CLOEXEC"}));
+  EXPECT_EQ(first.result, "ENOENT");
+  EXPECT_EQ(first.process->comm, "client");
+  const auto& second = std::get<FileOpen>(world.records[1]->body);
+  EXPECT_EQ(second.flags, std::nullopt);
+  EXPECT_EQ(second.result, std::nullopt);
+  EXPECT_EQ(world.records[1]->inferred, std::vector<std::string_view>{"file"});
+}
+
+TEST(Facets, CountersMakeOneConnectionOfBothEndsAndAssertNoProtocol) {
+  World world(counting());
+  for (const FlowId flow : {client_flow, server_flow}) {
+    const bool first = flow == client_flow;
+    FlowOpened open = opened(flow, first ? Role::client : Role::server);
+    open.local = first ? lan(1, 40'000) : lan(1, 80);
+    open.remote = first ? lan(1, 80) : lan(1, 40'000);
+    world.send(1 * ms, first ? client : server, open);
+  }
+  world.send(100 * ms, 0, counted(client_flow, Direction::tx, 0, 50));
+  world.send(100 * ms, 0, counted(server_flow, Direction::tx, 0, 700));
+  world.send(100 * ms, 0, FlowMeasured{client_flow, 1, 57, 2});
+  world.send(100 * ms, 0, FlowMeasured{server_flow, 8, 99, {}});
+  world.send(100 * ms, 0, counted(server_flow, Direction::rx, 0, 50));
+  world.send(200 * ms, 0, counted(client_flow, Direction::rx, 0, 800));
+  world.send(200 * ms, 0, counted(server_flow, Direction::tx, 700, 100));
+  for (const FlowId flow : {client_flow, server_flow}) {
+    FlowClosed end = closed(flow);
+    end.kernel_tx_bytes = flow == client_flow ? 50 : 800;
+    end.kernel_rx_bytes = flow == client_flow ? 800 : 50;
+    world.send(300 * ms, 0, end);
+  }
+  world.pipeline.finish();
+  ASSERT_EQ(world.records.size(), 1U);
+  const auto& it = std::get<ConnectionSummary>(world.records[0]->body);
+  EXPECT_EQ(it.protocol, std::nullopt);
+  EXPECT_EQ(it.transactions, std::nullopt);
+  EXPECT_EQ(it.client_to_server->moved, 50U);
+  EXPECT_EQ(it.server_to_client->moved, 800U);
+  EXPECT_EQ(it.server_to_client->gaps[static_cast<std::size_t>(GapCause::no_payload)], 800U);
+  EXPECT_EQ(it.server_to_client->witnessed, 800U);
+  EXPECT_EQ(it.flow.client.process->comm, "client");
+  EXPECT_EQ(it.flow.server.process->comm, "server");
+  EXPECT_EQ(it.rtt_ms, 0.057);
+  EXPECT_EQ(it.tcp_state, "ESTABLISHED");
+  EXPECT_EQ(it.retransmits, 2U);
+  TraceEnd end;
+  world.pipeline.fill(end);
+  EXPECT_TRUE(end.blind.empty());
+  EXPECT_TRUE(end.lost.empty());
+  EXPECT_EQ(end.ledger_mismatch, 0U);
+  EXPECT_EQ(end.unwitnessed, 0U);
+  EXPECT_EQ(end.coverage.bytes_flowed, 850U);
+  EXPECT_EQ(end.coverage.bytes_without_payload, 850U);
+}
+
+TEST(Facets, WithoutTransactionsNothingIsParsedAndTheKernelGoesOnCounting) {
+  World world(counting());
+  world.send(1 * ms, client, opened_by_sequence(client_flow, Role::client));
+  EXPECT_EQ(world.verdict(client_flow, Direction::tx).mode, StreamVerdict::Mode::quiet);
+  world.send(2 * ms, client, data(client_flow, Direction::tx, first_sequence, "REQ 1 0\n"));
+  FlowClosed end = closed(client_flow);
+  end.tx_end = first_sequence + 100;
+  end.rx_end = first_sequence + 30;
+  world.send(3 * ms, client, end);
+  world.pipeline.finish();
+  ASSERT_EQ(world.records.size(), 1U);
+  const auto& it = std::get<ConnectionSummary>(world.records[0]->body);
+  EXPECT_EQ(it.protocol, std::nullopt);
+  EXPECT_EQ(it.client_to_server->moved, 100U);
+  EXPECT_EQ(it.server_to_client->moved, 30U);
+  TraceEnd last;
+  world.pipeline.fill(last);
+  EXPECT_EQ(last.coverage.bytes_flowed, 130U);
+  EXPECT_EQ(last.coverage.bytes_lost, 0U);
+  World counter(counting());
+  counter.send(1 * ms, client, opened(client_flow, Role::client));
+  EXPECT_EQ(counter.verdict(client_flow, Direction::tx).mode, StreamVerdict::Mode::sizes);
+}
+
+TEST(Facets, WhereNothingTellsOfBytesTheLedgersAreAbsent) {
+  PipelineOptions options = counting();
+  options.missing = {"client_to_server", "server_to_client", "exit_code"};
+  World world(options);
+  world.send(1 * ms, client, opened(client_flow, Role::client));
+  world.send(3 * ms, client, closed(client_flow));
+  world.pipeline.finish();
+  ASSERT_EQ(world.records.size(), 1U);
+  EXPECT_EQ(std::get<ConnectionSummary>(world.records[0]->body).client_to_server, std::nullopt);
+  EXPECT_EQ(world.records[0]->missing, (std::vector<std::string_view>{"client_to_server", "server_to_client"}));
+}
+
+TEST(Facets, WhatIsOlderThanTheTracerIsABlindSpot) {
+  World world;
+  FlowOpened old = opened(client_flow, Role::client);
+  old.preexisting = true;
+  world.send(1 * ms, client, old);
+  FlowData file = data(client_flow, Direction::tx, 0, "");
+  file.moved = 4000;
+  file.rest = GapCause::zero_copy;
+  world.send(2 * ms, client, file);
+  world.pipeline.finish();
+  TraceEnd end;
+  world.pipeline.fill(end);
+  EXPECT_EQ(end.blind_row("preexisting").flows, 1U);
+  EXPECT_EQ(end.blind_row("zero_copy").flows, 1U);
+  EXPECT_EQ(end.blind_row("zero_copy").bytes, 4000U);
+}
+
+}  // namespace
+}  // namespace tracer::test
