@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "backends/procfs/process_facts.h"
+
 namespace tracer {
 
 using procfs::Found;
@@ -61,33 +63,30 @@ Found<ProcessDirectory> ProcOwnership::open_local(procfs::PidNumbering::Local lo
   return directory;
 }
 
-std::optional<ProcessFacts> ProcOwnership::facts_of(std::uint32_t tgid, std::uint32_t local_pid,
-                                                    const ProcessDirectory& directory) const {
-  auto stat = directory.stat();
-  if (!stat) return std::nullopt;
-  ProcessFacts facts;
-  facts.tgid = tgid;
-  if (numbering_.facts().proc_is_ours) facts.local_pid = local_pid;
-  facts.comm = std::move(stat->comm);
-  facts.start_ticks = stat->start_ticks;
-  if (const auto status = directory.status()) {
-    if (status->tgid != local_pid) return std::nullopt;  // a thread: /proc opens it though it lists it not
-    facts.uid = status->uid_real;
-  }
-  facts.executable = directory.executable().value_or(std::string{});
-  facts.container_id = directory.container().value_or(std::string{});
-  return facts;
+std::optional<ProcessFacts> ProcOwnership::read(std::uint32_t tgid, procfs::PidNumbering::Local local) const {
+  const auto directory = open_local(local);
+  if (!directory) return std::nullopt;
+  return procfs::read_process(*directory, tgid, local.pid, numbering_.facts().proc_is_ours);
+}
+
+std::optional<ProcessFacts> ProcOwnership::remembered(std::uint32_t tgid) const {
+  const ProcessFacts* facts = options_.processes ? options_.processes->find(tgid) : nullptr;
+  return facts == nullptr ? std::nullopt : std::optional(*facts);
 }
 
 std::optional<ProcessFacts> ProcOwnership::process(std::uint32_t tgid) {
   const auto local = numbering_.local(tgid);
   if (!local) {
     ++counters_.processes_not_numbered;
-    return std::nullopt;
+    return remembered(tgid);
   }
-  const auto directory = open_local(*local);
-  if (!directory) return std::nullopt;
-  return facts_of(tgid, local->pid, *directory);
+  auto facts = read(tgid, *local);
+  if (!facts) return remembered(tgid);
+  if (facts->executable.empty()) {  // a zombie has none any more
+    const auto before = remembered(tgid);
+    if (before && before->comm == facts->comm) facts->executable = before->executable;
+  }
+  return facts;
 }
 
 template <typename Visit>
@@ -115,7 +114,8 @@ std::optional<std::uint32_t> ProcOwnership::local_pid(std::uint32_t tgid) {
 std::vector<ProcessFacts> ProcOwnership::all_processes() {
   std::vector<ProcessFacts> found;
   for_each_process([&](std::uint32_t tgid, std::uint32_t local_pid, const ProcessDirectory& directory) {
-    if (auto facts = facts_of(tgid, local_pid, directory)) found.push_back(*std::move(facts));
+    auto facts = procfs::read_process(directory, tgid, local_pid, numbering_.facts().proc_is_ours);
+    if (facts) found.push_back(*std::move(facts));
   });
   return found;
 }

@@ -17,6 +17,7 @@
 
 #include "backends/procfs/pid_numbering.h"
 #include "backends/procfs/proc_reader.h"
+#include "backends/procfs/process_cache.h"
 #include "backends/procfs/socket_lister.h"
 #include "backends/procfs/socket_tables.h"
 #include "core/base/result.h"
@@ -36,6 +37,7 @@ struct OwnershipOptions {
   std::size_t processes_max = 32'768;                // looked at by the all_… questions
   std::size_t descriptors_per_process_max = 65'536;  // looked at by all_tcp_descriptors
   std::size_t learned_pids_max = 32'768;
+  std::shared_ptr<procfs::ProcessCache> processes = nullptr;         // asked about those that are gone; null: nobody is
   std::function<std::uint64_t()> now_ns = procfs::monotonic_now_ns;  // any clock that never goes back
 };
 
@@ -59,7 +61,7 @@ class ProcOwnership final : public Ownership {
   // not_found: no such /proc. Works without privileges too; then other users' descriptors are `unreadable`.
   [[nodiscard]] static Result<std::unique_ptr<ProcOwnership>> open(OwnershipOptions options = {});
 
-  // 12 system calls. A thread that leads no group has no answer.
+  // 12 system calls. A thread that leads no group has no answer. Of one that is gone: what the cache remembers.
   [[nodiscard]] std::optional<ProcessFacts> process(std::uint32_t tgid) override;
   [[nodiscard]] std::optional<std::uint32_t> local_pid(std::uint32_t tgid) override;
   [[nodiscard]] std::vector<ProcessFacts> all_processes() override;
@@ -101,8 +103,8 @@ class ProcOwnership final : public Ownership {
   };
   [[nodiscard]] procfs::Found<Look> look_at(std::uint32_t local_pid, int fd) const;
   [[nodiscard]] procfs::Found<procfs::ProcessDirectory> open_local(procfs::PidNumbering::Local local) const;
-  [[nodiscard]] std::optional<ProcessFacts> facts_of(std::uint32_t tgid, std::uint32_t local_pid,
-                                                     const procfs::ProcessDirectory& directory) const;
+  [[nodiscard]] std::optional<ProcessFacts> read(std::uint32_t tgid, procfs::PidNumbering::Local local) const;
+  [[nodiscard]] std::optional<ProcessFacts> remembered(std::uint32_t tgid) const;
   template <typename Visit>
   void for_each_process(Visit visit);
   Refreshed refresh(const procfs::ProcessDirectory& member, std::uint64_t network_namespace, bool even_if_not_due);

@@ -77,11 +77,13 @@ std::optional<StatFacts> parse_stat(std::string_view text) {
   const auto pid = parse_decimal<std::uint32_t>(text.substr(0, open));
   if (!pid) return std::nullopt;
   std::string_view rest = text.substr(close + 2);
-  constexpr int fields_between_comm_and_start = 19;  // fields 3 to 21
-  for (int i = 0; i < fields_between_comm_and_start; ++i) next_word(rest);
+  next_word(rest);  // field 3: the state
+  const auto parent = parse_decimal<std::uint32_t>(next_word(rest));
+  constexpr int fields_between_parent_and_start = 17;  // fields 5 to 21
+  for (int i = 0; i < fields_between_parent_and_start; ++i) next_word(rest);
   const auto start_ticks = parse_decimal<std::uint64_t>(next_word(rest));
   if (!start_ticks) return std::nullopt;
-  return StatFacts{*pid, std::string(text.substr(open + 2, close - open - 2)), *start_ticks};
+  return StatFacts{*pid, std::string(text.substr(open + 2, close - open - 2)), *start_ticks, parent.value_or(0)};
 }
 
 std::optional<StatusFacts> parse_status(std::string_view text) {

@@ -17,6 +17,7 @@ struct StatFacts {
   std::uint32_t pid = 0;
   std::string comm;               // unescaped, as the kernel holds it
   std::uint64_t start_ticks = 0;  // field 22
+  std::uint32_t parent = 0;       // field 4
 };
 [[nodiscard]] std::optional<StatFacts> parse_stat(std::string_view text);
 

@@ -12,10 +12,11 @@
 #include <sys/time.h>
 
 #include <algorithm>
-#include <bit>
 #include <cerrno>
 #include <cstring>
+#include <functional>
 #include <string>
+#include <type_traits>
 
 namespace tracer::procfs {
 namespace {
@@ -25,6 +26,12 @@ constexpr std::size_t receive_buffer_bytes =
 constexpr timeval receive_timeout{.tv_sec = 2,
                                   .tv_usec = 0};  // the kernel answers in the call itself; never hang on it
 constexpr std::uint32_t all_states = ~0U;
+constexpr std::uint32_t bit_of(TcpState state) { return 1U << static_cast<unsigned>(state); }
+constexpr std::uint32_t only_listening = bit_of(TcpState::listen);
+constexpr std::uint32_t listening_or_connected =
+    only_listening | bit_of(TcpState::established) | bit_of(TcpState::syn_sent) | bit_of(TcpState::fin_wait1) |
+    bit_of(TcpState::fin_wait2) | bit_of(TcpState::close_wait) | bit_of(TcpState::last_ack) | bit_of(TcpState::closing);
+constexpr std::uint8_t with_tcp_info = 1U << (INET_DIAG_INFO - 1);
 
 struct SocketDeleter {
   void operator()(nl_sock* socket) const { nl_socket_free(socket); }
@@ -75,43 +82,15 @@ Error dump_failure(int os_error) {
   return error;
 }
 
-Endpoint endpoint_of(std::uint8_t family, const __be32 (&address)[4], __be16 port) {
-  const std::uint16_t host_port = ntohs(port);
-  if (family == AF_INET) {
-    std::uint8_t bytes[4];
-    std::memcpy(bytes, address, sizeof bytes);
-    return endpoint_of_ipv4(bytes, host_port);
-  }
-  Endpoint endpoint;
-  std::memcpy(endpoint.address.data(), address, endpoint.address.size());
-  endpoint.port = host_port;
-  return endpoint;
-}
-
 bool is_ipv4(const Endpoint& endpoint) {
   constexpr std::uint8_t prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
   return std::equal(std::begin(prefix), std::end(prefix), endpoint.address.begin());
 }
 
-std::optional<ListedSocket> decode(const inet_diag_msg& message) {
-  const auto state = tcp_state_of(message.idiag_state);
-  if (!state) return std::nullopt;
-  ListedSocket socket;
-  socket.uid = message.idiag_uid;
-  socket.facts.inode = message.idiag_inode;
-  socket.facts.state = *state;
-  const inet_diag_sockid& id = message.id;
-  if (id.idiag_sport != 0) socket.facts.local = endpoint_of(message.idiag_family, id.idiag_src, id.idiag_sport);
-  if (id.idiag_dport != 0) socket.facts.remote = endpoint_of(message.idiag_family, id.idiag_dst, id.idiag_dport);
-  socket.facts.cookie = id.idiag_cookie[0] | (std::uint64_t{id.idiag_cookie[1]} << 32);
-  return socket;
-}
-
 // What the replies to one request left behind. libnl calls back through these pointers.
 struct Replies {
-  std::vector<ListedSocket>* found = nullptr;
-  std::size_t count_max = 0;
-  bool only_held = false;  // leave out sockets that no process holds
+  // False: there is no room for it.
+  const std::function<bool(const MeasuredSocket&)>& take;
   std::size_t over_limit = 0;
   bool consistent = true;
   int os_error = 0;  // of the kernel's error reply
@@ -122,16 +101,9 @@ int on_message(nl_msg* message, void* context) {
   auto& replies = *static_cast<Replies*>(context);
   const nlmsghdr* header = nlmsg_hdr(message);
   if (header->nlmsg_type != SOCK_DIAG_BY_FAMILY) return NL_SKIP;
-  if (header->nlmsg_len < NLMSG_HDRLEN + sizeof(inet_diag_msg)) return NL_SKIP;
-  inet_diag_msg body;
-  std::memcpy(&body, nlmsg_data(header), sizeof body);
-  const auto socket = decode(body);
-  if (!socket || (replies.only_held && socket->facts.inode == 0)) return NL_OK;
-  if (replies.found->size() < replies.count_max) {
-    replies.found->push_back(*socket);
-  } else {
-    ++replies.over_limit;
-  }
+  const auto* body = static_cast<const std::byte*>(nlmsg_data(header));
+  const auto socket = parse_diag_message({body, static_cast<std::size_t>(nlmsg_datalen(header))});
+  if (socket && !replies.take(*socket)) ++replies.over_limit;
   return NL_OK;
 }
 
@@ -213,14 +185,21 @@ Result<SockDiag> SockDiag::open() {
   return SockDiag(std::make_unique<Netlink>(*std::move(socket)));
 }
 
-Result<SockDiag::Dump> SockDiag::dump(std::vector<ListedSocket>& found, std::size_t count_max) {
+struct SockDiag::Wanted {
+  std::uint32_t states = all_states;
+  bool counters = false;
+  std::function<bool(const MeasuredSocket&)> take;  // false: there is no room for it
+};
+
+Result<SockDiag::Dump> SockDiag::dump_families(const Wanted& wanted) {
   Dump result;
   for (const std::uint8_t family : {std::uint8_t{AF_INET}, std::uint8_t{AF_INET6}}) {
     inet_diag_req_v2 request{};
     request.sdiag_family = family;
     request.sdiag_protocol = IPPROTO_TCP;
-    request.idiag_states = all_states;
-    Replies replies{.found = &found, .count_max = count_max, .only_held = true};
+    request.idiag_states = wanted.states;
+    if (wanted.counters) request.idiag_ext = with_tcp_info;
+    Replies replies{.take = wanted.take};
     if (auto asked = netlink_->ask(request, NLM_F_DUMP, replies); !asked) return std::unexpected(asked.error());
     if (replies.os_error != 0) {
       // A kernel without IPv6 has no such sockets: nothing is missing.
@@ -233,11 +212,51 @@ Result<SockDiag::Dump> SockDiag::dump(std::vector<ListedSocket>& found, std::siz
   return result;
 }
 
+namespace {
+
+// Keeps what `keep` says yes to, up to a number of sockets.
+template <typename Socket, typename Keep>
+auto into(std::vector<Socket>& found, std::size_t count_max, Keep keep) {
+  return [&found, count_max, keep](const MeasuredSocket& socket) {
+    if (!keep(socket)) return true;
+    if (found.size() >= count_max) return false;
+    if constexpr (std::is_same_v<Socket, MeasuredSocket>) {
+      found.push_back(socket);
+    } else {
+      found.push_back(socket.listed);
+    }
+    return true;
+  };
+}
+bool any(const MeasuredSocket&) { return true; }
+bool held(const MeasuredSocket& socket) { return socket.listed.facts.inode != 0; }
+
+}  // namespace
+
+Result<SockDiag::Dump> SockDiag::dump(std::vector<ListedSocket>& found, std::size_t count_max) {
+  return dump_families({.take = into(found, count_max, held)});
+}
+
+Result<SockDiag::Dump> SockDiag::listeners(std::vector<ListedSocket>& found, std::size_t count_max) {
+  return dump_families({.states = only_listening, .take = into(found, count_max, any)});
+}
+
+Result<SockDiag::Dump> SockDiag::measure(std::vector<MeasuredSocket>& found, std::size_t count_max) {
+  return dump_families({.states = listening_or_connected, .counters = true, .take = into(found, count_max, any)});
+}
+
 Result<ListedSocket> SockDiag::lookup(const Endpoint& local, const Endpoint& remote) {
+  auto socket = measure_one(local, remote);
+  if (!socket) return std::unexpected(std::move(socket.error()));
+  return socket->listed;
+}
+
+Result<MeasuredSocket> SockDiag::measure_one(const Endpoint& local, const Endpoint& remote) {
   const bool ipv4 = is_ipv4(local) && is_ipv4(remote);
   inet_diag_req_v2 request{};
   request.sdiag_family = ipv4 ? AF_INET : AF_INET6;
   request.sdiag_protocol = IPPROTO_TCP;
+  request.idiag_ext = with_tcp_info;
   request.idiag_states = all_states;
   request.id.idiag_sport = htons(local.port);
   request.id.idiag_dport = htons(remote.port);
@@ -246,15 +265,16 @@ Result<ListedSocket> SockDiag::lookup(const Endpoint& local, const Endpoint& rem
   std::memcpy(request.id.idiag_src, local.address.data() + skipped, local.address.size() - skipped);
   std::memcpy(request.id.idiag_dst, remote.address.data() + skipped, remote.address.size() - skipped);
 
-  std::vector<ListedSocket> found;
-  Replies replies{.found = &found, .count_max = 1};
+  std::vector<MeasuredSocket> found;
+  const std::function<bool(const MeasuredSocket&)> take = into(found, 1, any);
+  Replies replies{.take = take};
   if (auto asked = netlink_->ask(request, NLM_F_ACK, replies); !asked) return std::unexpected(asked.error());
   if (replies.os_error != 0 && replies.os_error != ENOENT) {
     return std::unexpected(os_failure(replies.os_error, "look a TCP socket up over sock_diag"));
   }
   // Without such a connection the kernel answers with a socket that listens for it. ENOENT means no socket, or no
   // tcp_diag: a dump tells which.
-  if (found.empty() || found.front().facts.local != local || found.front().facts.remote != remote) {
+  if (found.empty() || found.front().listed.facts.local != local || found.front().listed.facts.remote != remote) {
     return fail(Errc::not_found, "no TCP socket has these two ends");
   }
   return found.front();

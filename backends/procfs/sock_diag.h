@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "backends/procfs/diag_message.h"
 #include "backends/procfs/proc_net_tcp.h"
 #include "core/base/result.h"
 #include "core/event.h"
@@ -29,13 +30,22 @@ class SockDiag {
   };
   // Appends the sockets of both families that a process may hold (inode not 0) to `found`, up to `count_max` in it.
   [[nodiscard]] Result<Dump> dump(std::vector<ListedSocket>& found, std::size_t count_max);
+  // Appends only those that listen.
+  [[nodiscard]] Result<Dump> listeners(std::vector<ListedSocket>& found, std::size_t count_max);
+  // Appends those that listen and every connection with its counters, whether a process holds it or not; without
+  // TIME_WAIT and those whose handshake is not over at the listening end.
+  [[nodiscard]] Result<Dump> measure(std::vector<MeasuredSocket>& found, std::size_t count_max);
 
   // The socket with exactly these two ends, TIME_WAIT included. One message each way, whatever the number of sockets.
   // not_found: there is none.
   [[nodiscard]] Result<ListedSocket> lookup(const Endpoint& local, const Endpoint& remote);
+  // The same with its counters.
+  [[nodiscard]] Result<MeasuredSocket> measure_one(const Endpoint& local, const Endpoint& remote);
 
  private:
   struct Netlink;
+  struct Wanted;
+  [[nodiscard]] Result<Dump> dump_families(const Wanted& wanted);
   explicit SockDiag(std::unique_ptr<Netlink> netlink);
   std::unique_ptr<Netlink> netlink_;
 };

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -124,6 +125,12 @@ std::uint64_t own_namespace_inode(const char* kind) {
   struct stat facts{};
   require(::stat((std::string("/proc/self/ns/") + kind).c_str(), &facts) == 0, "stat /proc/self/ns");
   return facts.st_ino;
+}
+
+std::string own_comm() {
+  char name[16]{};
+  require(::prctl(PR_GET_NAME, name) == 0, "prctl");
+  return name;
 }
 
 std::string in_child(const std::function<std::string()>& body) {

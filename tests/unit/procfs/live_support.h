@@ -22,6 +22,7 @@ enum class Loopback : std::uint8_t { ipv4, ipv6, ipv4_to_dual_stack };
 [[nodiscard]] Endpoint local_end(int socket);
 [[nodiscard]] std::uint64_t inode_of(const UniqueFd& fd);
 [[nodiscard]] std::uint64_t own_namespace_inode(const char* kind);
+[[nodiscard]] std::string own_comm();  // other tests may have changed it
 
 // Runs `body` in a forked child and waits. "" when the child ended with 0; else what it wrote or how it died. The body
 // answers "" for success: assertions of the test framework do not work in a child.

@@ -1,0 +1,43 @@
+#include "backends/procfs/listening_sockets.h"
+
+#include <algorithm>
+#include <array>
+
+namespace tracer::procfs {
+namespace {
+
+constexpr std::uint64_t refresh_interval_ns_min = 50'000'000;
+constexpr std::uint64_t refresh_cost_factor = 10;
+
+bool is_any_address(const Endpoint& endpoint) {
+  constexpr std::array<std::uint8_t, 16> any_ipv6{};
+  constexpr std::array<std::uint8_t, 16> any_ipv4{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0};
+  return endpoint.address == any_ipv6 || endpoint.address == any_ipv4;
+}
+
+}  // namespace
+
+bool listens_for(const Endpoint& listening, const Endpoint& local) {
+  return listening.port == local.port && (listening.address == local.address || is_any_address(listening));
+}
+
+void ListeningSockets::refresh() {
+  const std::uint64_t began_ns = now_ns_();
+  if (began_ns < next_refresh_ns_) return;
+  std::vector<ListedSocket> fresh;
+  if (sock_diag_.listeners(fresh, sockets_max_)) sockets_ = std::move(fresh);
+  const std::uint64_t done_ns = now_ns_();
+  next_refresh_ns_ = done_ns + std::max(refresh_interval_ns_min, (done_ns - began_ns) * refresh_cost_factor);
+}
+
+std::vector<SocketFacts> ListeningSockets::at(const Endpoint& local) {
+  refresh();
+  std::vector<SocketFacts> exact, any;
+  for (const ListedSocket& socket : sockets_) {
+    if (!socket.facts.local || !listens_for(*socket.facts.local, local)) continue;
+    (socket.facts.local == local ? exact : any).push_back(socket.facts);
+  }
+  return exact.empty() ? any : exact;
+}
+
+}  // namespace tracer::procfs
