@@ -1,7 +1,5 @@
 #include "probe-matrix/bpf_probes.h"
 
-#include <linux/bpf.h>
-#include <linux/perf_event.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -13,110 +11,41 @@
 #include <utility>
 
 #include "core/base/unique_fd.h"
+#include "probe-matrix/bpf_calls.h"
 #include "probe-matrix/probe_answers.h"
+#include "probe-matrix/report.h"
 
 namespace tracer {
 namespace {
 
-constexpr char licence[] = "Dual MIT/GPL";
 // A multiple of every page size that Linux knows, as ring buffers want it.
 constexpr std::uint32_t ring_bytes = 64 * 1024;
 
-std::uintptr_t address_of(const void* object) { return reinterpret_cast<std::uintptr_t>(object); }
-
-// Turns what System::call said into an owner or an Error.
-Result<UniqueFd> own(long result, std::string_view what) {
-  if (result < 0) return std::unexpected(os_failure(static_cast<int>(-result), what));
-  return UniqueFd(static_cast<int>(result));
-}
-
-Result<UniqueFd> bpf(System& system, int command, bpf_attr& attributes, std::string_view what) {
-  return own(system.call(SYS_bpf, {static_cast<std::uintptr_t>(command), address_of(&attributes), sizeof attributes}),
-             what);
-}
-
-Result<UniqueFd> create_map(System& system, std::uint32_t type, std::uint32_t entries, std::uint32_t flags) {
-  bpf_attr attributes{};
-  attributes.map_type = type;
-  if (type != BPF_MAP_TYPE_RINGBUF) {
-    attributes.key_size = sizeof(std::uint32_t);
-    attributes.value_size = sizeof(std::uint64_t);
-  }
-  attributes.max_entries = entries;
-  attributes.map_flags = flags;
-  return bpf(system, BPF_MAP_CREATE, attributes, "bpf(BPF_MAP_CREATE)");
-}
-
-constexpr bpf_insn set_register(std::uint8_t destination, std::int32_t value) {
-  return {BPF_ALU64 | BPF_MOV | BPF_K, static_cast<std::uint8_t>(destination & 0xf), 0, 0, value};
-}
-constexpr bpf_insn end_program{BPF_JMP | BPF_EXIT, 0, 0, 0, 0};
-constexpr std::array do_nothing{set_register(BPF_REG_0, 0), end_program};
-
-struct ProgramKind {
-  std::uint32_t type = 0;
-  std::uint32_t attach_type = 0;
-  std::uint32_t target_type_id = 0;
-};
-
-Result<UniqueFd> load(System& system, ProgramKind kind, std::span<const bpf_insn> program, std::string_view what) {
-  bpf_attr attributes{};
-  attributes.prog_type = kind.type;
-  attributes.expected_attach_type = kind.attach_type;
-  attributes.attach_btf_id = kind.target_type_id;
-  attributes.insns = address_of(program.data());
-  attributes.insn_cnt = static_cast<std::uint32_t>(program.size());
-  attributes.license = address_of(licence);
-  return bpf(system, BPF_PROG_LOAD, attributes, what);
-}
-
-// No name: the target is part of the program.
-Result<UniqueFd> open_raw_tracepoint(System& system, const UniqueFd& program, const char* name, std::string_view what) {
-  bpf_attr attributes{};
-  attributes.raw_tracepoint.name = address_of(name);
-  attributes.raw_tracepoint.prog_fd = static_cast<std::uint32_t>(program.get());
-  return bpf(system, BPF_RAW_TRACEPOINT_OPEN, attributes, what);
-}
-
-Result<UniqueFd> open_perf_event(System& system, perf_event_attr& attributes, std::string_view what) {
-  attributes.size = sizeof attributes;
-  constexpr auto any_process = static_cast<std::uintptr_t>(-1);
-  constexpr auto no_group = static_cast<std::uintptr_t>(-1);
-  constexpr std::uintptr_t first_cpu = 0;
-  return own(system.call(SYS_perf_event_open,
-                         {address_of(&attributes), any_process, first_cpu, no_group, PERF_FLAG_FD_CLOEXEC}),
-             what);
-}
-
 // Calls bpf_probe_read_kernel's kind of helper: r1 = where to, r2 = size, r3 = where from.
 constexpr std::array<bpf_insn, 7> program_that_reads_with(std::int32_t helper) {
-  return {bpf_insn{BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_1, BPF_REG_10, 0, 0},
-          bpf_insn{BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_1, 0, 0, -8},
+  return {copy_register(BPF_REG_1, BPF_REG_10),
+          add_to_register(BPF_REG_1, -8),
           set_register(BPF_REG_2, 8),
           set_register(BPF_REG_3, 0),
-          bpf_insn{BPF_JMP | BPF_CALL, 0, 0, 0, helper},
+          call_helper(helper),
           set_register(BPF_REG_0, 0),
           end_program};
 }
 
-bool is_absence(const Error& error) {
-  return error.os_error == EINVAL || error.os_error == ENOSYS || error.os_error == E2BIG;
-}
+}  // namespace
 
-Answer perf_refused(System& system, Capability capability, std::string_view what, const Error& error) {
-  Answer answer = not_concluded(system, capability, what, cap_perfmon, error);
+Answer perf_refused(ProbeContext& context, Capability capability, std::string_view what, const Error& error) {
+  Answer answer = not_concluded(context, capability, what, cap_perfmon, error);
   if (error.code != Errc::not_permitted) return answer;
   constexpr std::size_t number_bytes = 16;
   // Debian and Ubuntu add levels 3 and 4, which refuse even CAP_PERFMON.
-  const Result<std::string> paranoid = system.read_file("/proc/sys/kernel/perf_event_paranoid", number_bytes);
+  const Result<std::string> paranoid = context.system().read_file("/proc/sys/kernel/perf_event_paranoid", number_bytes);
   if (paranoid && !paranoid->empty()) {
     answer.reason += "; kernel.perf_event_paranoid is " + paranoid->substr(0, paranoid->find('\n'));
-    if (answer.fix.empty()) answer.fix = "sudo sysctl kernel.perf_event_paranoid=2";
+    if (answer.fix.empty()) answer.fix = fix_on_host(context.host(), "sudo sysctl kernel.perf_event_paranoid=2");
   }
   return answer;
 }
-
-}  // namespace
 
 Result<std::uint64_t> tracepoint_id(System& system, std::string_view event) {
   constexpr std::size_t number_bytes = 32;
@@ -143,11 +72,11 @@ void allow_locked_memory(System& system) {
 
 Answer probe_bpf_syscall(ProbeContext& context) {
   constexpr Capability asked = Capability::bpf_syscall;
-  const Result<UniqueFd> map = create_map(context.system(), BPF_MAP_TYPE_ARRAY, 1, 0);
+  const Result<UniqueFd> map = create_map(context.system(), {.type = BPF_MAP_TYPE_ARRAY});
   if (map) return supported(asked);
   if (map.error().os_error == ENOSYS)
     return unsupported(asked, "this kernel has no bpf(2) (CONFIG_BPF_SYSCALL=n, or a sandbox such as gVisor)");
-  Answer answer = not_concluded(context.system(), asked, "bpf(2)", cap_bpf, map.error());
+  Answer answer = not_concluded(context, asked, "bpf(2)", cap_bpf, map.error());
   // Kernels before 5.11 count maps against the locked-memory limit and answer EPERM.
   if (map.error().os_error == EPERM && answer.fix.empty()) answer.fix = "ulimit -l unlimited";
   return answer;
@@ -155,57 +84,58 @@ Answer probe_bpf_syscall(ProbeContext& context) {
 
 Answer probe_bpf_ring_buffer(ProbeContext& context) {
   constexpr Capability asked = Capability::bpf_ring_buffer;
-  const Result<UniqueFd> map = create_map(context.system(), BPF_MAP_TYPE_RINGBUF, ring_bytes, 0);
+  const Result<UniqueFd> map = create_map(context.system(), {.type = BPF_MAP_TYPE_RINGBUF, .entries = ring_bytes});
   if (map) return supported(asked);
   if (is_absence(map.error())) return unsupported(asked, "this kernel has no BPF ring buffer; the perf buffer serves");
-  return not_concluded(context.system(), asked, "a BPF ring buffer", cap_bpf, map.error());
+  return not_concluded(context, asked, "a BPF ring buffer", cap_bpf, map.error());
 }
 
 Answer probe_bpf_mmapable_array(ProbeContext& context) {
   constexpr Capability asked = Capability::bpf_mmapable_array;
-  const Result<UniqueFd> map = create_map(context.system(), BPF_MAP_TYPE_ARRAY, 1, BPF_F_MMAPABLE);
+  const Result<UniqueFd> map = create_map(context.system(), {.type = BPF_MAP_TYPE_ARRAY, .flags = BPF_F_MMAPABLE});
   if (map) return supported(asked);
   if (is_absence(map.error())) return unsupported(asked, "this kernel cannot map a BPF array into memory");
-  return not_concluded(context.system(), asked, "a BPF array that can be mapped", cap_bpf, map.error());
+  return not_concluded(context, asked, "a BPF array that can be mapped", cap_bpf, map.error());
 }
 
 Answer probe_bpf_probe_read_kernel(ProbeContext& context) {
   constexpr Capability asked = Capability::bpf_probe_read_kernel;
   constexpr ProgramKind raw{.type = BPF_PROG_TYPE_RAW_TRACEPOINT};
   constexpr auto program = program_that_reads_with(BPF_FUNC_probe_read_kernel);
-  const Result<UniqueFd> loaded = load(context.system(), raw, program, "load a program that reads kernel memory");
+  const Result<UniqueFd> loaded =
+      load_program(context.system(), raw, program, "load a program that reads kernel memory");
   if (loaded) return supported(asked);
   if (!is_absence(loaded.error()))
-    return not_concluded(context.system(), asked, "a program that reads kernel memory", cap_perfmon, loaded.error());
+    return not_concluded(context, asked, "a program that reads kernel memory", cap_perfmon, loaded.error());
   // Refused as unknown. Its elder sibling bpf_probe_read is in every kernel with raw tracepoints, unless lockdown hides
   // both.
   constexpr auto elder = program_that_reads_with(BPF_FUNC_probe_read);
-  if (load(context.system(), raw, elder, "load a program that reads memory"))
+  if (load_program(context.system(), raw, elder, "load a program that reads memory"))
     return unsupported(asked, "this kernel has only bpf_probe_read, not bpf_probe_read_kernel");
-  if (!load(context.system(), raw, do_nothing, "load a raw tracepoint program"))
+  if (!load_program(context.system(), raw, do_nothing, "load a raw tracepoint program"))
     return unsupported(asked, "this kernel has no raw tracepoint programs");
   const std::string mode = lockdown_mode(context.system());
   return unsupported(
       asked,
       "kernel lockdown hides kernel memory from programs" +
           (mode.empty() ? std::string(" (mode confidentiality, as far as can be told)") : " (mode " + mode + ")"),
-      "boot with lockdown=integrity, or without Secure Boot");
+      std::string(fix_lockdown));
 }
 
 Answer probe_raw_tp(ProbeContext& context) {
   constexpr Capability asked = Capability::raw_tp;
   constexpr std::string_view what = "a raw tracepoint program";
-  const Result<UniqueFd> program =
-      load(context.system(), {.type = BPF_PROG_TYPE_RAW_TRACEPOINT}, do_nothing, "load a raw tracepoint program");
+  const Result<UniqueFd> program = load_program(context.system(), {.type = BPF_PROG_TYPE_RAW_TRACEPOINT}, do_nothing,
+                                                "load a raw tracepoint program");
   if (!program) {
     if (is_absence(program.error())) return unsupported(asked, "this kernel has no raw tracepoint programs");
-    return not_concluded(context.system(), asked, what, cap_perfmon, program.error());
+    return not_concluded(context, asked, what, cap_perfmon, program.error());
   }
   const Result<UniqueFd> link =
       open_raw_tracepoint(context.system(), *program, "sys_enter", "attach to raw tracepoint sys_enter");
   if (link) return supported(asked);
   if (link.error().os_error == ENOENT) return unsupported(asked, "this kernel has no tracepoint sys_enter");
-  return not_concluded(context.system(), asked, "attaching to a raw tracepoint", cap_perfmon, link.error());
+  return not_concluded(context, asked, "attaching to a raw tracepoint", cap_perfmon, link.error());
 }
 
 // Typed tracepoints and functions differ only in what the program names as its target.
@@ -220,10 +150,10 @@ static Answer probe_typed(ProbeContext& context, Capability asked, std::uint32_t
   const std::uint32_t id = (*types).*target;
   if (id == 0) return unsupported(asked, "this kernel's type information has no " + std::string(target_name));
   const Result<UniqueFd> program =
-      load(context.system(), {BPF_PROG_TYPE_TRACING, attach_type, id}, do_nothing, "load " + std::string(what));
+      load_program(context.system(), {BPF_PROG_TYPE_TRACING, attach_type, id}, do_nothing, "load " + std::string(what));
   if (!program) {
     if (is_absence(program.error())) return unsupported(asked, "this kernel cannot load " + std::string(what));
-    return not_concluded(context.system(), asked, what, cap_perfmon, program.error());
+    return not_concluded(context, asked, what, cap_perfmon, program.error());
   }
   const Result<UniqueFd> link = open_raw_tracepoint(context.system(), *program, nullptr, "attach " + std::string(what));
   if (link) return supported(asked);
@@ -233,7 +163,7 @@ static Answer probe_typed(ProbeContext& context, Capability asked, std::uint32_t
   if (link.error().os_error == EBUSY)
     return unknown(asked, "attaching " + std::string(what) + " fails with EBUSY: function tracing may be switched off",
                    "sudo sysctl kernel.ftrace_enabled=1");
-  return not_concluded(context.system(), asked, "attaching " + std::string(what), cap_perfmon, link.error());
+  return not_concluded(context, asked, "attaching " + std::string(what), cap_perfmon, link.error());
 }
 
 Answer probe_tp_btf(ProbeContext& context) {
@@ -241,9 +171,33 @@ Answer probe_tp_btf(ProbeContext& context) {
                      "btf_trace_sys_enter", "a typed tracepoint program");
 }
 
+// Whether programs of the same kind, which hang on typed tracepoints, are let through.
+static bool typed_tracepoints_load(ProbeContext& context) {
+  const Result<HookTypes>& types = context.hook_types();
+  if (!types || types->sys_enter_tracepoint == 0) return false;
+  const ProgramKind kind{BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, types->sys_enter_tracepoint};
+  return load_program(context.system(), kind, do_nothing, "load a typed tracepoint program").has_value();
+}
+
+static Answer probe_function(ProbeContext& context, Capability asked, std::uint32_t attach_type,
+                             std::string_view what) {
+  Answer answer = probe_typed(context, asked, attach_type, &HookTypes::test_function, "bpf_fentry_test1", what);
+  if (is_not_permitted(answer) && holds(context.host(), cap_perfmon) && lockdown_mode(context.system()).empty() &&
+      typed_tracepoints_load(context)) {
+    answer.reason = std::string(not_permitted_prefix) + "this kernel's vendor, or a security module, forbids " +
+                    std::string(what) + ": it is refused (EPERM) with all privileges, while a typed tracepoint " +
+                    "program loads";
+    answer.fix = fix_kernel(context.host(), "that allows fentry programs");
+  }
+  return answer;
+}
+
 Answer probe_fentry(ProbeContext& context) {
-  return probe_typed(context, Capability::fentry, BPF_TRACE_FENTRY, &HookTypes::test_function, "bpf_fentry_test1",
-                     "a function entry program");
+  return probe_function(context, Capability::fentry, BPF_TRACE_FENTRY, "a function entry program");
+}
+
+Answer probe_fexit(ProbeContext& context) {
+  return probe_function(context, Capability::fexit, BPF_TRACE_FEXIT, "a function exit program");
 }
 
 Answer probe_kprobe(ProbeContext& context) {
@@ -253,8 +207,12 @@ Answer probe_kprobe(ProbeContext& context) {
       context.system().read_file("/sys/bus/event_source/devices/kprobe/type", number_bytes);
   if (!type) {
     if (type.error().code == Errc::not_found)
-      return unsupported(asked, "this kernel has no kprobes (CONFIG_KPROBE_EVENTS=n)");
-    return not_concluded(context.system(), asked, "reading the kprobe event type", cap_perfmon, type.error());
+      return is_there(context.system(), "/sys/bus/event_source/devices")
+                 ? unsupported(asked, "this kernel is built without kernel probes (CONFIG_KPROBE_EVENTS=n)",
+                               fix_kernel(context.host(), "with CONFIG_KPROBES=y and CONFIG_KPROBE_EVENTS=y"))
+                 : unknown(asked, "sysfs does not show the kernel's event sources",
+                           fix_on_host(context.host(), "sudo mount -t sysfs sysfs /sys"));
+    return not_concluded(context, asked, "reading the kprobe event type", cap_perfmon, type.error());
   }
   perf_event_attr attributes{};
   const auto [end, error] = std::from_chars(type->data(), type->data() + type->size(), attributes.type);
@@ -267,7 +225,7 @@ Answer probe_kprobe(ProbeContext& context) {
     return supported(asked);
   }
   if (event.error().os_error == ENOENT) return unsupported(asked, "this kernel has no function tcp_sendmsg to probe");
-  return perf_refused(context.system(), asked, "a kernel function probe", event.error());
+  return perf_refused(context, asked, "a kernel function probe", event.error());
 }
 
 Answer probe_perf_event_open(ProbeContext& context) {
@@ -281,7 +239,7 @@ Answer probe_perf_event_open(ProbeContext& context) {
   if (event.error().os_error == ENOSYS) return unsupported(asked, "this kernel has no perf_event_open(2)");
   if (event.error().os_error == EINVAL || event.error().os_error == ENOENT)
     return unsupported(asked, "this kernel has no BPF output events");
-  return perf_refused(context.system(), asked, "perf_event_open(2)", event.error());
+  return perf_refused(context, asked, "perf_event_open(2)", event.error());
 }
 
 Answer probe_syscall_tp(ProbeContext& context) {
@@ -289,7 +247,7 @@ Answer probe_syscall_tp(ProbeContext& context) {
   const Result<std::uint64_t> id = tracepoint_id(context.system(), "syscalls/sys_enter_read");
   if (!id) {
     if (id.error().code == Errc::not_permitted)
-      return not_permitted(context.system(), asked, "reading the event directory", cap_perfmon);
+      return not_permitted(context, asked, "reading the event directory", cap_perfmon);
     return unknown(asked, "needs tracefs: " + id.error().context);
   }
   perf_event_attr attributes{};
@@ -298,13 +256,14 @@ Answer probe_syscall_tp(ProbeContext& context) {
   attributes.sample_period = 1;
   attributes.wakeup_events = 1;
   Result<UniqueFd> event = open_perf_event(context.system(), attributes, "open syscalls:sys_enter_read");
-  if (!event) return perf_refused(context.system(), asked, "a syscall tracepoint", event.error());
+  if (!event) return perf_refused(context, asked, "a syscall tracepoint", event.error());
+  context.perf_opens_events = true;
   const Result<UniqueFd> program =
-      load(context.system(), {.type = BPF_PROG_TYPE_TRACEPOINT}, do_nothing, "load a tracepoint program");
+      load_program(context.system(), {.type = BPF_PROG_TYPE_TRACEPOINT}, do_nothing, "load a tracepoint program");
   if (!program) {
     context.system().close_slowly(std::move(*event));
     if (is_absence(program.error())) return unsupported(asked, "this kernel has no tracepoint programs");
-    return not_concluded(context.system(), asked, "a tracepoint program", cap_perfmon, program.error());
+    return not_concluded(context, asked, "a tracepoint program", cap_perfmon, program.error());
   }
   const long attached = context.system().call(
       SYS_ioctl,
@@ -313,7 +272,7 @@ Answer probe_syscall_tp(ProbeContext& context) {
   if (attached >= 0) return supported(asked);
   const Error error = os_failure(static_cast<int>(-attached), "attach to syscalls:sys_enter_read");
   if (error.os_error == EINVAL) return unsupported(asked, "this kernel does not run programs on syscall tracepoints");
-  return perf_refused(context.system(), asked, "attaching to a syscall tracepoint", error);
+  return perf_refused(context, asked, "attaching to a syscall tracepoint", error);
 }
 
 }  // namespace tracer

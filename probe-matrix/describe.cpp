@@ -1,7 +1,9 @@
 // The plan in words for a person.
 #include <algorithm>
 
+#include "probe-matrix/fix_text.h"
 #include "probe-matrix/planner.h"
+#include "probe-matrix/report.h"
 
 namespace tracer {
 namespace {
@@ -32,16 +34,42 @@ std::string rejections(const FacetPlan& plan) {
   return text;
 }
 
-// What would make the best alternative that exists possible.
-std::string_view suggestion(Facet facet, const CapabilityReport& report) {
-  for (const Rung& rung : rungs(facet)) {
-    if (!rung.never.empty()) continue;
-    for (const Capability need : rung.entry.needs) {
-      const Answer* answer = report.find(need);
-      if (answer != nullptr && answer->verdict != Verdict::supported && !answer->fix.empty()) return answer->fix;
+bool possible(const MechanismEntry& entry, const CapabilityReport& report) {
+  return std::ranges::all_of(entry.needs, [&](Capability need) {
+    const Answer* answer = report.find(need);
+    return answer != nullptr && answer->verdict == Verdict::supported;
+  });
+}
+
+// The option that took away what this machine could do; empty where none did.
+std::string_view own_doing(const FacetPlan& plan, const CapabilityReport& report) {
+  for (const RejectedChoice& rejected : plan.rejected) {
+    if (rejected.reason.ends_with(reason_switched_off)) return "leave out --without";
+    const bool backend = rejected.reason == reason_other_backend;
+    if (!backend && rejected.reason != reason_other_mechanism) continue;
+    for (const Rung& rung : rungs(plan.facet)) {
+      if (rung.entry.backend != rejected.backend || rung.entry.mechanism != rejected.mechanism) continue;
+      if (rung.never.empty() && possible(rung.entry, report))
+        return backend ? "leave out --backend" : "leave out --mechanism";
     }
   }
   return {};
+}
+
+// What would make an alternative possible: the best one that does not take another kernel, else the best.
+std::string_view suggestion(const FacetPlan& plan, const CapabilityReport& report) {
+  if (const std::string_view option = own_doing(plan, report); !option.empty()) return option;
+  std::string_view other_kernel;
+  for (const Rung& rung : rungs(plan.facet)) {
+    if (!rung.never.empty()) continue;
+    for (const Capability need : rung.entry.needs) {
+      const Answer* answer = report.find(need);
+      if (answer == nullptr || answer->verdict == Verdict::supported || answer->fix.empty()) continue;
+      if (!answer->fix.starts_with(another_kernel_prefix)) return answer->fix;
+      if (other_kernel.empty()) other_kernel = answer->fix;
+    }
+  }
+  return other_kernel;
 }
 
 // Where a privilege is all that every alternative lacks: "needs CAP_BPF (or root)". Else empty.
@@ -68,7 +96,7 @@ std::string describe(const FacetPlan& plan, const CapabilityReport& report) {
   const std::string why = privilege.empty() ? rejections(plan) : std::string(privilege);
   if (!why.empty()) text += " (" + why + ")";
   if (plan.backend) return text;
-  if (const std::string_view fix = suggestion(plan.facet, report); !fix.empty()) text += ": " + std::string(fix);
+  if (const std::string_view fix = suggestion(plan, report); !fix.empty()) text += ": " + std::string(fix);
   return text;
 }
 

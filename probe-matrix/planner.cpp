@@ -23,7 +23,21 @@ constexpr std::array af_packet_needs{Capability::packet_socket};
 constexpr std::array tracefs_needs{Capability::tracefs_instance};
 constexpr std::array proc_events_needs{Capability::proc_events};
 constexpr std::array sock_diag_needs{Capability::sock_diag};
+constexpr std::array fanotify_needs{Capability::fanotify};
 constexpr std::array<Capability, 0> no_needs{};
+// Beside the needs of the rungs: what decides how a backend is opened.
+constexpr std::array looked_at_by_openers{Capability::bpf_ring_buffer, Capability::bpf_mmapable_array,
+                                          Capability::bpf_probe_read_kernel};
+
+using Fields = std::string_view;
+// Only who asks the kernel for tcp_info has these.
+constexpr std::array unmeasured{Fields("rtt_ms"), Fields("tcp_state"), Fields("retransmits")};
+constexpr std::array unmeasured_and_unwitnessed{Fields("rtt_ms"), Fields("tcp_state"), Fields("retransmits"),
+                                                Fields("client_to_server.witnessed"),
+                                                Fields("server_to_client.witnessed")};
+constexpr std::array without_payload{Fields("protocol"), Fields("transactions")};
+constexpr std::array without_parent_and_end{Fields("ppid"), Fields("exit_code"), Fields("signal")};
+constexpr std::array without_end{Fields("exit_code"), Fields("signal")};
 
 // Reviewed by hand, as is the golden copy in tests/unit/plan. Order is preference.
 constexpr std::array http_rungs{
@@ -51,16 +65,16 @@ constexpr std::array process_rungs{
     Rung{{BackendKind::ebpf, Mechanism::kprobe, kprobe_needs, {}}, {}},
     Rung{{BackendKind::tracepoint, Mechanism::tp_btf, tp_btf_needs, {}}, {}},
     Rung{{BackendKind::tracepoint, Mechanism::raw_tp, raw_tp_needs, {}}, {}},
-    Rung{{BackendKind::tracepoint, Mechanism::syscall_tp, syscall_tp_needs, {}}, {}},
-    Rung{{BackendKind::tracepoint, Mechanism::tracefs, tracefs_needs, {}}, {}},
+    Rung{{BackendKind::tracepoint, Mechanism::syscall_tp, syscall_tp_needs, without_parent_and_end}, {}},
+    Rung{{BackendKind::tracepoint, Mechanism::tracefs, tracefs_needs, without_end}, {}},
     Rung{{BackendKind::procfs, Mechanism::proc_events, proc_events_needs, {}}, {}},
-    Rung{{BackendKind::procfs, Mechanism::poll, no_needs, {}}, {}},
+    Rung{{BackendKind::procfs, Mechanism::poll, no_needs, without_end}, {}},
 };
 constexpr std::array file_rungs{
     Rung{{BackendKind::tracepoint, Mechanism::tp_btf, tp_btf_needs, {}}, reason_not_built},
     Rung{{BackendKind::tracepoint, Mechanism::syscall_tp, syscall_tp_needs, {}}, reason_not_built},
     Rung{{BackendKind::tracepoint, Mechanism::tracefs, tracefs_needs, {}}, {}},
-    Rung{{BackendKind::procfs, Mechanism::fanotify, no_needs, {}}, reason_not_built},
+    Rung{{BackendKind::procfs, Mechanism::fanotify, fanotify_needs, {}}, reason_not_built},
     Rung{{BackendKind::procfs, Mechanism::poll, no_needs, {}}, reason_not_built},
 };
 constexpr std::array library_rungs{
@@ -69,13 +83,13 @@ constexpr std::array library_rungs{
     Rung{{BackendKind::procfs, Mechanism::poll, no_needs, {}}, reason_not_built},
 };
 constexpr std::array connection_rungs{
-    Rung{{BackendKind::ebpf, Mechanism::fentry, fentry_needs, {}}, {}},
-    Rung{{BackendKind::ebpf, Mechanism::kprobe, kprobe_needs, {}}, {}},
-    Rung{{BackendKind::tracepoint, Mechanism::tp_btf, tp_btf_needs, {}}, {}},
-    Rung{{BackendKind::tracepoint, Mechanism::raw_tp, raw_tp_needs, {}}, {}},
-    Rung{{BackendKind::tracepoint, Mechanism::syscall_tp, syscall_tp_needs, {}}, {}},
-    Rung{{BackendKind::pcap, Mechanism::af_packet, af_packet_needs, {}}, {}},
-    Rung{{BackendKind::procfs, Mechanism::sock_diag, sock_diag_needs, {}}, {}},
+    Rung{{BackendKind::ebpf, Mechanism::fentry, fentry_needs, unmeasured}, {}},
+    Rung{{BackendKind::ebpf, Mechanism::kprobe, kprobe_needs, unmeasured}, {}},
+    Rung{{BackendKind::tracepoint, Mechanism::tp_btf, tp_btf_needs, unmeasured}, {}},
+    Rung{{BackendKind::tracepoint, Mechanism::raw_tp, raw_tp_needs, unmeasured}, {}},
+    Rung{{BackendKind::tracepoint, Mechanism::syscall_tp, syscall_tp_needs, unmeasured_and_unwitnessed}, {}},
+    Rung{{BackendKind::pcap, Mechanism::af_packet, af_packet_needs, unmeasured}, {}},
+    Rung{{BackendKind::procfs, Mechanism::sock_diag, sock_diag_needs, without_payload}, {}},
 };
 
 constexpr std::array every_backend{BackendKind::ebpf, BackendKind::tracepoint, BackendKind::pcap, BackendKind::procfs};
@@ -193,6 +207,20 @@ std::span<const Rung> rungs(Facet facet) {
       return connection_rungs;
   }
   return {};
+}
+
+std::vector<Capability> capabilities_for(std::span<const Facet> facets) {
+  std::vector<Capability> needed(looked_at_by_openers.begin(), looked_at_by_openers.end());
+  for (std::size_t index = 0; index < facet_count; ++index) {
+    const auto facet = static_cast<Facet>(index);
+    if (!facets.empty() && !has(facets, facet)) continue;
+    for (const Rung& rung : rungs(facet)) {
+      if (!rung.never.empty()) continue;
+      for (const Capability need : rung.entry.needs)
+        if (!has(needed, need)) needed.push_back(need);
+    }
+  }
+  return needed;
 }
 
 Plan make_plan(const CapabilityReport& report, const PlanRequest& request) {

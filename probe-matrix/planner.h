@@ -20,6 +20,9 @@ struct Rung {
 };
 [[nodiscard]] std::span<const Rung> rungs(Facet facet);
 
+// What must be known of a machine to plan these facets (none: all) and to open what was planned.
+[[nodiscard]] std::vector<Capability> capabilities_for(std::span<const Facet> facets);
+
 // A choice that turned out not to work when it was opened, or stopped working.
 struct FailedChoice {
   Facet facet{};

@@ -1,6 +1,6 @@
 #include "probe-matrix/probe_answers.h"
 
-#include <charconv>
+#include <cerrno>
 #include <utility>
 
 #include "probe-matrix/report.h"
@@ -8,24 +8,15 @@
 namespace tracer {
 namespace {
 
-constexpr std::uint8_t cap_sys_admin_bit = 21;
 constexpr std::size_t small_file_bytes = 16 * 1024;
-
-std::uint64_t effective_capabilities(System& system) {
-  const Result<std::string> status = system.read_file("/proc/self/status", small_file_bytes);
-  if (!status) return 0;
-  constexpr std::string_view key = "CapEff:\t";
-  const std::size_t at = status->find(key);
-  if (at == std::string::npos) return 0;
-  std::uint64_t bits = 0;
-  const char* begin = status->data() + at + key.size();
-  std::from_chars(begin, status->data() + status->size(), bits, 16);
-  return bits;
-}
 
 }  // namespace
 
 Answer supported(Capability capability) { return {capability, Verdict::supported, {}, {}}; }
+
+Answer supported_because(Capability capability, std::string fact) {
+  return {capability, Verdict::supported, std::move(fact), {}};
+}
 
 Answer unsupported(Capability capability, std::string reason, std::string fix) {
   return {capability, Verdict::unsupported, std::move(reason), std::move(fix)};
@@ -33,11 +24,6 @@ Answer unsupported(Capability capability, std::string reason, std::string fix) {
 
 Answer unknown(Capability capability, std::string reason, std::string fix) {
   return {capability, Verdict::unknown, std::move(reason), std::move(fix)};
-}
-
-bool holds(System& system, Privilege privilege) {
-  const std::uint64_t held = effective_capabilities(system);
-  return ((held >> privilege.bit) & 1) != 0 || ((held >> cap_sys_admin_bit) & 1) != 0;
 }
 
 std::string lockdown_mode(System& system) {
@@ -49,29 +35,44 @@ std::string lockdown_mode(System& system) {
   return modes->substr(open + 1, close - open - 1);
 }
 
-Answer not_permitted(System& system, Capability capability, std::string_view what, Privilege privilege) {
+Answer not_permitted(ProbeContext& context, Capability capability, std::string_view what, Privilege privilege) {
   std::string reason(not_permitted_prefix);
   reason += what;
-  if (!holds(system, privilege)) {
+  if (!holds(context.host(), privilege)) {
     reason += " needs ";
     reason += privilege.name;
     reason += " (or root)";
-    return unknown(capability, std::move(reason), "sudo tracer");
+    return unknown(capability, std::move(reason), fix_privilege(context.host(), privilege));
   }
-  if (lockdown_mode(system) == "confidentiality") {
+  if (lockdown_mode(context.system()) == "confidentiality") {
     reason += " is refused by kernel lockdown in mode confidentiality";
-    return unknown(capability, std::move(reason), "boot with lockdown=integrity, or without Secure Boot");
+    return unknown(capability, std::move(reason), std::string(fix_lockdown));
   }
   reason += " is refused although ";
   reason += privilege.name;
+  if (context.host().user_namespace) {
+    reason += " is held: it does not count outside of this user namespace";
+    return unknown(capability, std::move(reason), fix_privilege(context.host(), privilege));
+  }
   reason += " is held: a seccomp filter, a security module or the kernel's vendor forbids it";
   return unknown(capability, std::move(reason));
 }
 
-Answer not_concluded(System& system, Capability capability, std::string_view what, Privilege privilege,
+Answer not_concluded(ProbeContext& context, Capability capability, std::string_view what, Privilege privilege,
                      const Error& error) {
-  if (error.code == Errc::not_permitted) return not_permitted(system, capability, what, privilege);
+  if (error.code == Errc::not_permitted) return not_permitted(context, capability, what, privilege);
   return unknown(capability, error.context, error.suggestion);
+}
+
+Result<std::string> read_word(System& system, const std::string& path) {
+  Result<std::string> text = system.read_file(path, small_file_bytes);
+  if (text) text->resize(std::min(text->find_last_not_of(" \n") + 1, text->size()));
+  return text;
+}
+
+bool is_there(System& system, const std::string& path) {
+  const Result<std::string> content = system.read_file(path, 1);
+  return content.has_value() || content.error().os_error == EISDIR;
 }
 
 }  // namespace tracer

@@ -1,163 +1,141 @@
 #include "probe-matrix/prober.h"
 
-#include <linux/inet_diag.h>
-#include <linux/netlink.h>
-#include <linux/sock_diag.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-
+#include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
-#include <string>
-#include <utility>
 
 #include "core/base/btf_ids.h"
 #include "core/base/bytes.h"
-#include "core/base/unique_fd.h"
 #include "probe-matrix/bpf_probes.h"
-#include "probe-matrix/probe_answers.h"
+#include "probe-matrix/feature_probes.h"
+#include "probe-matrix/file_probes.h"
+#include "probe-matrix/kernel_probes.h"
+#include "probe-matrix/network_probes.h"
+#include "probe-matrix/place_probes.h"
+#include "probe-matrix/privilege_probes.h"
 
 namespace tracer {
 namespace {
 
-Result<UniqueFd> open_socket(System& system, int domain, int type, int protocol, std::string_view what) {
-  const long result =
-      system.call(SYS_socket, {static_cast<std::uintptr_t>(domain), static_cast<std::uintptr_t>(type | SOCK_CLOEXEC),
-                               static_cast<std::uintptr_t>(protocol)});
-  if (result < 0) return std::unexpected(os_failure(static_cast<int>(-result), what));
-  return UniqueFd(static_cast<int>(result));
-}
-
-Answer probe_btf(ProbeContext& context) {
-  constexpr Capability asked = Capability::btf;
-  const Result<HookTypes>& types = context.hook_types();
-  if (types) return supported(asked);
-  switch (types.error().code) {
-    case Errc::not_found:
-      return unsupported(asked, "this kernel carries no type information (CONFIG_DEBUG_INFO_BTF=n)");
-    case Errc::malformed:
-      return unsupported(asked, types.error().context);
-    default:
-      return not_concluded(context.system(), asked, std::string("reading ") + kernel_types_path, cap_bpf,
-                           types.error());
-  }
-}
-
-Answer probe_tracefs(ProbeContext& context) {
-  constexpr Capability asked = Capability::tracefs;
-  const Result<std::uint64_t> id = tracepoint_id(context.system(), "syscalls/sys_enter_read");
-  if (id) return supported(asked);
-  if (id.error().code == Errc::not_permitted)
-    return not_permitted(context.system(), asked, "reading /sys/kernel/tracing", cap_perfmon);
-  if (id.error().code != Errc::not_found) return unknown(asked, id.error().context);
-  const auto exists = [&](const char* path) {
-    const Result<std::string> content = context.system().read_file(path, 1);
-    return content.has_value() || content.error().os_error == EISDIR;
-  };
-  if (exists("/sys/kernel/tracing/events") || exists("/sys/kernel/debug/tracing/events"))
-    return unsupported(asked, "this kernel has no syscall tracepoints (CONFIG_FTRACE_SYSCALLS=n)");
-  if (exists("/sys/kernel/tracing"))
-    return unknown(asked, "tracefs is not mounted", "sudo mount -t tracefs tracefs /sys/kernel/tracing");
-  return unsupported(asked, "this kernel has no tracefs (CONFIG_TRACING=n)");
-}
-
-// Asks for the listening TCP sockets and looks at the first message of the answer only.
-Answer probe_sock_diag(ProbeContext& context) {
-  constexpr Capability asked = Capability::sock_diag;
-  System& system = context.system();
-  const Result<UniqueFd> socket =
-      open_socket(system, AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG, "open a sock_diag socket");
-  if (!socket) {
-    if (socket.error().code == Errc::not_supported) return unsupported(asked, "this kernel has no sock_diag");
-    return not_concluded(system, asked, "a sock_diag socket", cap_net_admin, socket.error());
-  }
-  struct Request {
-    nlmsghdr header;
-    inet_diag_req_v2 body;
-  } request{};
-  constexpr std::uint32_t listening = 1U << 10;
-  request.header.nlmsg_len = sizeof request;
-  request.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
-  request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-  request.body.sdiag_family = AF_INET;
-  request.body.sdiag_protocol = IPPROTO_TCP;
-  request.body.idiag_states = listening;
-  const auto fd = static_cast<std::uintptr_t>(socket->get());
-  long result = system.call(SYS_sendto, {fd, reinterpret_cast<std::uintptr_t>(&request), sizeof request});
-  alignas(nlmsghdr) std::array<char, 16 * 1024> reply{};
-  if (result >= 0)
-    result =
-        system.call(SYS_recvfrom, {fd, reinterpret_cast<std::uintptr_t>(reply.data()), reply.size(), MSG_DONTWAIT});
-  nlmsghdr header{};
-  if (result >= static_cast<long>(sizeof header)) {
-    std::memcpy(&header, reply.data(), sizeof header);
-    if (header.nlmsg_type != NLMSG_ERROR) return supported(asked);
-    std::int32_t code = 0;
-    if (result >= static_cast<long>(sizeof header + sizeof code))
-      std::memcpy(&code, reply.data() + sizeof header, sizeof code);
-    result = code;
-  }
-  if (result == -ENOENT)
-    return unsupported(asked, "this kernel cannot list TCP sockets: its module tcp_diag is not loaded",
-                       "sudo modprobe tcp_diag");
-  if (result >= 0) return unknown(asked, "sock_diag gave an answer that is not one");
-  return not_concluded(system, asked, "listing TCP sockets", cap_net_admin,
-                       os_failure(static_cast<int>(-result), "list TCP sockets"));
-}
-
-// Process 1 is always there and never ours. Its descriptors are shown to whoever may see everybody's.
-Answer probe_proc_other_processes(ProbeContext& context) {
-  constexpr Capability asked = Capability::proc_other_processes;
-  const Result<std::string> target = context.system().read_link("/proc/1/fd/0");
-  if (target) return supported(asked);
-  if (target.error().code == Errc::not_permitted)
-    return not_permitted(context.system(), asked, "looking into process 1", cap_sys_ptrace);
-  const Result<std::string> process = context.system().read_file("/proc/1", 1);
-  if (!process && process.error().code == Errc::not_found) {
-    const Result<std::string> proc = context.system().read_file("/proc/self", 1);
-    if (!proc && proc.error().code == Errc::not_found)
-      return unsupported(asked, "/proc is not mounted", "sudo mount -t proc proc /proc");
-    return unknown(asked, "not permitted: /proc hides other users' processes (mount option hidepid)", "sudo tracer");
-  }
-  // It may have closed its descriptor 0; being let through as far as that is the permission.
-  if (target.error().code == Errc::not_found) return supported(asked);
-  return unknown(asked, target.error().context);
-}
-
-Answer probe_packet_socket(ProbeContext& context) {
-  constexpr Capability asked = Capability::packet_socket;
-  // Protocol 0 receives nothing.
-  Result<UniqueFd> socket = open_socket(context.system(), AF_PACKET, SOCK_RAW, 0, "open a packet socket");
-  if (socket) {
-    context.system().close_slowly(std::move(*socket));
-    return supported(asked);
-  }
-  if (socket.error().code == Errc::not_supported)
-    return unsupported(asked, "this kernel has no packet sockets (CONFIG_PACKET=n)");
-  return not_concluded(context.system(), asked, "a packet socket", cap_net_raw, socket.error());
-}
+using enum Capability;
+using enum Family;
 
 constexpr std::array probe_rows{
-    Probe{Capability::bpf_syscall, "3.18", "99c55f7d47c0", probe_bpf_syscall},
-    Probe{Capability::btf, "5.4", "341dfcf8d78e", probe_btf},
-    Probe{Capability::bpf_ring_buffer, "5.8", "457f44363a88", probe_bpf_ring_buffer},
-    Probe{Capability::bpf_mmapable_array, "5.5", "fc9702273e2e", probe_bpf_mmapable_array},
-    Probe{Capability::bpf_probe_read_kernel, "5.5", "6ae08ae3dea2", probe_bpf_probe_read_kernel},
-    Probe{Capability::fentry, "5.5", "fec56f5890d9", probe_fentry},
-    Probe{Capability::kprobe, "4.17", "e12f03d7031a", probe_kprobe},
-    Probe{Capability::tp_btf, "5.5", "f1b9509c2fb0", probe_tp_btf},
-    Probe{Capability::raw_tp, "4.17", "c4f6699dfcb8", probe_raw_tp},
-    Probe{Capability::tracefs, "4.1", "4282d60689d4", probe_tracefs},
-    Probe{Capability::syscall_tp, "4.14", "cf5f5cea2706", probe_syscall_tp},
-    Probe{Capability::perf_event_open, "4.4", "a43eec304259", probe_perf_event_open},
-    Probe{Capability::sock_diag, "3.3", "", probe_sock_diag},
-    Probe{Capability::proc_other_processes, "", "", probe_proc_other_processes},
-    Probe{Capability::packet_socket, "", "", probe_packet_socket},
+    Probe{bpf_syscall, bpf, "3.18", "99c55f7d47c0", probe_bpf_syscall},
+    Probe{btf, kernel, "5.4", "341dfcf8d78e", probe_btf},
+    Probe{bpf_ring_buffer, bpf, "5.8", "457f44363a88", probe_bpf_ring_buffer},
+    Probe{bpf_mmapable_array, bpf, "5.5", "fc9702273e2e", probe_bpf_mmapable_array},
+    Probe{bpf_probe_read_kernel, bpf, "5.5", "6ae08ae3dea2", probe_bpf_probe_read_kernel},
+    Probe{fentry, attach, "5.5", "fec56f5890d9", probe_fentry},
+    Probe{kprobe, attach, "4.17", "e12f03d7031a", probe_kprobe},
+    Probe{tp_btf, attach, "5.5", "f1b9509c2fb0", probe_tp_btf},
+    Probe{raw_tp, attach, "4.17", "c4f6699dfcb8", probe_raw_tp},
+    Probe{tracefs, tracing, "4.1", "4282d60689d4", probe_tracefs},
+    Probe{syscall_tp, attach, "4.14", "cf5f5cea2706", probe_syscall_tp},
+    Probe{perf_event_open, tracing, "4.4", "a43eec304259", probe_perf_event_open},
+    Probe{sock_diag, netlink, "3.3", "", probe_sock_diag},
+    Probe{proc_other_processes, file, "", "", probe_proc_other_processes},
+    Probe{packet_socket, packet, "", "", probe_packet_socket},
+    Probe{tracefs_instance, tracing, "3.10", "", probe_tracefs_instance},
+    Probe{proc_events, netlink, "2.6.15", "", probe_proc_events},
+    Probe{kernel_symbols, kernel, "", "", probe_kernel_symbols},
+    Probe{function_tracing, kernel, "", "", probe_function_tracing},
+    Probe{bpf_jit, kernel, "", "", probe_bpf_jit},
+    Probe{bpf_prog_socket_filter, bpf, "3.19", "ddd872bc3098", probe_prog_socket_filter},
+    Probe{bpf_prog_kprobe, bpf, "4.1", "2541517c32be", probe_prog_kprobe},
+    Probe{bpf_prog_tracepoint, bpf, "4.7", "98b5c2c65c29", probe_prog_tracepoint},
+    Probe{bpf_prog_raw_tracepoint, bpf, "4.17", "c4f6699dfcb8", probe_prog_raw_tracepoint},
+    Probe{bpf_prog_perf_event, bpf, "4.9", "0515e5999a46", probe_prog_perf_event},
+    Probe{bpf_prog_tracing, bpf, "5.5", "f1b9509c2fb0", probe_prog_tracing},
+    Probe{bpf_map_hash, bpf, "3.19", "0f8e4bd8a1fc", probe_map_hash},
+    Probe{bpf_map_lru_hash, bpf, "4.10", "29ba732acbee", probe_map_lru_hash},
+    Probe{bpf_map_percpu_array, bpf, "4.6", "a10423b87a7e", probe_map_percpu_array},
+    Probe{bpf_map_perf_event_array, bpf, "4.3", "ea317b267e9d", probe_map_perf_event_array},
+    Probe{bpf_probe_read_user, bpf, "5.5", "6ae08ae3dea2", probe_read_user},
+    Probe{bpf_get_current_cgroup_id, bpf, "4.18", "bf6fa2c893c5", probe_current_cgroup_id},
+    Probe{bpf_get_current_task_btf, bpf, "5.11", "3ca1032ab7ab", probe_current_task_btf},
+    Probe{bpf_get_ns_current_pid_tgid, bpf, "5.7", "b4490c5c4e02", probe_ns_current_pid_tgid},
+    Probe{bpf_loop, bpf, "5.17", "e6f2dd0f8067", probe_bpf_loop},
+    Probe{bpf_global_data, bpf, "5.2", "d8eca5bbb2be", probe_global_data},
+    Probe{bpf_bounded_loops, bpf, "5.3", "2589726d12a1", probe_bounded_loops},
+    Probe{bpf_large_programs, bpf, "5.2", "c04c0d2b968a", probe_large_programs},
+    Probe{bpf_statistics, bpf, "5.8", "d46edd671a14", probe_statistics},
+    Probe{fexit, attach, "5.5", "fec56f5890d9", probe_fexit},
+    Probe{uprobe, attach, "4.17", "33ea4b24277b", probe_uprobe},
+    Probe{exec_tp, tracing, "3.4", "4ff16c25e2cc", probe_exec_tp},
+    Probe{socket_state_tp, tracing, "4.16", "563e0bb0dc74", probe_socket_state_tp},
+    Probe{packet_ring_v3, packet, "3.2", "f6fb8f100b80", probe_packet_ring_v3},
+    Probe{packet_ignore_outgoing, packet, "4.20", "fa788d986a3a", probe_packet_ignore_outgoing},
+    Probe{sock_destroy_events, netlink, "4.3", "eb4cb008529c", probe_sock_destroy_events},
+    Probe{fanotify, file, "2.6.37", "", probe_fanotify},
+    Probe{fanotify_exec, file, "5.0", "9b076f1c0f48", probe_fanotify_exec},
+    Probe{proc_maps, file, "", "", probe_proc_maps},
+    Probe{proc_complete, file, "", "", probe_proc_complete},
+    Probe{Capability::cap_bpf, privilege, "5.8", "a17b53c4a4b5", probe_privilege_bit<Capability::cap_bpf, 39>},
+    Probe{Capability::cap_perfmon, privilege, "5.8", "980737282232", probe_privilege_bit<Capability::cap_perfmon, 38>},
+    Probe{Capability::cap_net_admin, privilege, "", "", probe_privilege_bit<Capability::cap_net_admin, 12>},
+    Probe{Capability::cap_net_raw, privilege, "", "", probe_privilege_bit<Capability::cap_net_raw, 13>},
+    Probe{Capability::cap_sys_admin, privilege, "", "", probe_privilege_bit<Capability::cap_sys_admin, 21>},
+    Probe{Capability::cap_sys_ptrace, privilege, "", "", probe_privilege_bit<Capability::cap_sys_ptrace, 19>},
+    Probe{cap_dac_read_search, privilege, "", "", probe_privilege_bit<cap_dac_read_search, 2>},
+    Probe{cap_sys_resource, privilege, "", "", probe_privilege_bit<cap_sys_resource, 24>},
+    Probe{cap_syslog, privilege, "2.6.37", "ce6ada35bdf7", probe_privilege_bit<cap_syslog, 34>},
+    Probe{seccomp_free, policy, "", "", probe_seccomp_free},
+    Probe{initial_user_namespace, policy, "", "", probe_initial_user_namespace},
+    Probe{initial_pid_namespace, policy, "", "", probe_initial_pid_namespace},
+    Probe{lockdown_off, policy, "5.4", "000d388ed3bb", probe_lockdown_off},
+    Probe{security_modules, policy, "4.11", "d69dece5f5b6", probe_security_modules},
+    Probe{perf_unrestricted, policy, "", "", probe_perf_unrestricted},
+    Probe{bpf_unprivileged, policy, "4.4", "1be7f75d1668", probe_bpf_unprivileged},
+    Probe{memlock_unlimited, policy, "", "", probe_memlock_unlimited},
+    Probe{in_container, place, "", "", probe_in_container},
+    Probe{in_virtual_machine, place, "", "", probe_in_virtual_machine},
+    Probe{in_wsl, place, "", "", probe_in_wsl},
+    Probe{in_gvisor, place, "", "", probe_in_gvisor},
 };
 
+template <typename Wanted>
+CapabilityReport probe_those(System& system, Wanted wanted) {
+  ProbeContext context(system);
+  CapabilityReport report;
+  report.answers.reserve(probe_rows.size());
+  // Before its limit is raised, or the question answers itself.
+  std::optional<Answer> memlock;
+  if (wanted(memlock_unlimited)) memlock = probe_memlock_unlimited(context);
+  allow_locked_memory(system);
+  for (const Probe& probe : probe_rows) {
+    if (!wanted(probe.capability)) continue;
+    report.answers.push_back(probe.capability == memlock_unlimited ? *memlock : probe.run(context));
+  }
+  return report;
+}
+
 }  // namespace
+
+std::string_view to_string(Family family) {
+  switch (family) {
+    case kernel:
+      return "kernel";
+    case bpf:
+      return "bpf";
+    case attach:
+      return "attach";
+    case tracing:
+      return "tracing";
+    case packet:
+      return "packet";
+    case netlink:
+      return "netlink";
+    case Family::file:
+      return "file";
+    case privilege:
+      return "privilege";
+    case policy:
+      return "policy";
+    case place:
+      return "place";
+  }
+  return "";
+}
 
 const Result<HookTypes>& ProbeContext::hook_types() {
   if (hook_types_) return *hook_types_;
@@ -170,15 +148,19 @@ const Result<HookTypes>& ProbeContext::hook_types() {
   return hook_types_.emplace(HookTypes{wanted[0].id, wanted[1].id});
 }
 
+const Host& ProbeContext::host() {
+  if (!host_) host_ = read_host(system_);
+  return *host_;
+}
+
 std::span<const Probe> probes() { return probe_rows; }
 
 CapabilityReport probe_all(System& system) {
-  ProbeContext context(system);
-  CapabilityReport report;
-  report.answers.reserve(probe_rows.size());
-  allow_locked_memory(system);
-  for (const Probe& probe : probe_rows) report.answers.push_back(probe.run(context));
-  return report;
+  return probe_those(system, [](Capability) { return true; });
+}
+
+CapabilityReport probe_needed(System& system, std::span<const Capability> needed) {
+  return probe_those(system, [&](Capability asked) { return std::ranges::find(needed, asked) != needed.end(); });
 }
 
 }  // namespace tracer

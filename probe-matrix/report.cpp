@@ -4,26 +4,61 @@
 #include <array>
 #include <string>
 
+#include "probe-matrix/prober.h"
+
 namespace tracer {
 namespace {
 
 struct Dependency {
   Capability needs, dependent;
 };
+using enum Capability;
 // Direct dependencies only; without() follows them.
 constexpr std::array dependencies{
-    Dependency{Capability::bpf_syscall, Capability::bpf_ring_buffer},
-    Dependency{Capability::bpf_syscall, Capability::bpf_mmapable_array},
-    Dependency{Capability::bpf_syscall, Capability::bpf_probe_read_kernel},
-    Dependency{Capability::bpf_syscall, Capability::raw_tp},
-    Dependency{Capability::bpf_syscall, Capability::tp_btf},
-    Dependency{Capability::bpf_syscall, Capability::fentry},
-    Dependency{Capability::bpf_syscall, Capability::syscall_tp},
-    Dependency{Capability::btf, Capability::tp_btf},
-    Dependency{Capability::btf, Capability::fentry},
-    Dependency{Capability::perf_event_open, Capability::kprobe},
-    Dependency{Capability::perf_event_open, Capability::syscall_tp},
-    Dependency{Capability::tracefs, Capability::syscall_tp},
+    Dependency{bpf_syscall, bpf_ring_buffer},
+    Dependency{bpf_syscall, bpf_mmapable_array},
+    Dependency{bpf_syscall, bpf_probe_read_kernel},
+    Dependency{bpf_syscall, raw_tp},
+    Dependency{bpf_syscall, tp_btf},
+    Dependency{bpf_syscall, fentry},
+    Dependency{bpf_syscall, fexit},
+    Dependency{bpf_syscall, syscall_tp},
+    Dependency{bpf_syscall, bpf_prog_socket_filter},
+    Dependency{bpf_syscall, bpf_prog_kprobe},
+    Dependency{bpf_syscall, bpf_prog_tracepoint},
+    Dependency{bpf_syscall, bpf_prog_raw_tracepoint},
+    Dependency{bpf_syscall, bpf_prog_perf_event},
+    Dependency{bpf_syscall, bpf_prog_tracing},
+    Dependency{bpf_syscall, bpf_map_hash},
+    Dependency{bpf_syscall, bpf_map_lru_hash},
+    Dependency{bpf_syscall, bpf_map_percpu_array},
+    Dependency{bpf_syscall, bpf_map_perf_event_array},
+    Dependency{bpf_syscall, bpf_probe_read_user},
+    Dependency{bpf_syscall, bpf_get_current_cgroup_id},
+    Dependency{bpf_syscall, bpf_get_current_task_btf},
+    Dependency{bpf_syscall, bpf_get_ns_current_pid_tgid},
+    Dependency{bpf_syscall, bpf_loop},
+    Dependency{bpf_syscall, bpf_global_data},
+    Dependency{bpf_syscall, bpf_bounded_loops},
+    Dependency{bpf_syscall, bpf_large_programs},
+    Dependency{bpf_syscall, bpf_statistics},
+    Dependency{btf, tp_btf},
+    Dependency{btf, fentry},
+    Dependency{btf, fexit},
+    Dependency{btf, bpf_prog_tracing},
+    Dependency{perf_event_open, kprobe},
+    Dependency{perf_event_open, uprobe},
+    Dependency{perf_event_open, syscall_tp},
+    Dependency{perf_event_open, exec_tp},
+    Dependency{perf_event_open, socket_state_tp},
+    Dependency{tracefs, syscall_tp},
+    Dependency{tracefs, exec_tp},
+    Dependency{tracefs, socket_state_tp},
+    Dependency{tracefs, tracefs_instance},
+    Dependency{packet_socket, packet_ring_v3},
+    Dependency{packet_socket, packet_ignore_outgoing},
+    Dependency{sock_diag, sock_destroy_events},
+    Dependency{fanotify, fanotify_exec},
 };
 
 void switch_off(CapabilityReport& report, Capability capability, const std::string& reason) {
@@ -49,40 +84,22 @@ std::optional<E> from_name(std::string_view name) {
 bool is_not_permitted(const Answer& answer) { return answer.reason.starts_with(not_permitted_prefix); }
 
 std::string_view family_of(Capability capability) {
-  switch (capability) {
-    case Capability::bpf_syscall:
-    case Capability::bpf_ring_buffer:
-    case Capability::bpf_mmapable_array:
-    case Capability::bpf_probe_read_kernel:
-      return "bpf";
-    case Capability::btf:
-      return "btf";
-    case Capability::fentry:
-    case Capability::kprobe:
-    case Capability::tp_btf:
-    case Capability::raw_tp:
-    case Capability::syscall_tp:
-      return "hook";
-    case Capability::tracefs:
-    case Capability::perf_event_open:
-    case Capability::tracefs_instance:
-      return "tracing";
-    case Capability::sock_diag:
-    case Capability::packet_socket:
-    case Capability::proc_events:
-      return "network";
-    case Capability::proc_other_processes:
-      return "proc";
-  }
-  return "";
+  const auto index = static_cast<std::size_t>(capability);
+  return index < probes().size() ? to_string(probes()[index].family) : std::string_view();
+}
+
+bool is_fact(Capability capability) {
+  const auto index = static_cast<std::size_t>(capability);
+  return index < probes().size() && probes()[index].family >= Family::policy;
 }
 
 CapabilityReport without(CapabilityReport report, Capability capability) {
-  switch_off(report, capability, "switched off by --without");
+  switch_off(report, capability, std::string(reason_switched_off));
   // One pass is enough: nothing that depends on something is itself depended on.
   for (const Dependency& edge : dependencies)
     if (edge.needs == capability)
-      switch_off(report, edge.dependent, "needs " + std::string(to_string(capability)) + ", switched off by --without");
+      switch_off(report, edge.dependent,
+                 "needs " + std::string(to_string(capability)) + ", " + std::string(reason_switched_off));
   return report;
 }
 

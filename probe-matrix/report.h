@@ -16,6 +16,13 @@ inline constexpr std::string_view not_permitted_prefix = "not permitted: ";
 // Which part of the system a capability belongs to; groups the rows of `doctor`.
 [[nodiscard]] std::string_view family_of(Capability capability);
 
+// Whether the row tells how things are, and not what can be done: the families `policy` and `place`. Such a row gives
+// its reason also when it is `supported`.
+[[nodiscard]] bool is_fact(Capability capability);
+
+// How the reason of an answer ends that was taken away by the user.
+inline constexpr std::string_view reason_switched_off = "switched off by --without";
+
 // The report of a machine that has neither `capability` nor what cannot be had without it.
 [[nodiscard]] CapabilityReport without(CapabilityReport report, Capability capability);
 

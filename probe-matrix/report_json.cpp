@@ -52,7 +52,10 @@ Json to_json(const Plan& plan) {
 
 Result<CapabilityReport> report_from_json(std::string_view text) {
   constexpr bool throws = false;
-  const Json rows = Json::parse(text, nullptr, throws);
+  return capabilities_from_json(Json::parse(text, nullptr, throws));
+}
+
+Result<CapabilityReport> capabilities_from_json(const Json& rows) {
   if (!rows.is_array()) return fail(Errc::malformed, "a capability report is a JSON array");
   CapabilityReport report;
   for (const Json& row : rows) {

@@ -18,5 +18,6 @@ namespace tracer {
 
 // The inverse of to_json(report). Errc::malformed names the row that is wrong.
 [[nodiscard]] Result<CapabilityReport> report_from_json(std::string_view text);
+[[nodiscard]] Result<CapabilityReport> capabilities_from_json(const nlohmann::ordered_json& rows);
 
 }  // namespace tracer

@@ -1,6 +1,7 @@
 #include "probe-matrix/system.h"
 
 #include <fcntl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -51,6 +52,15 @@ void HostSystem::close_slowly(UniqueFd descriptor) {
   } catch (const std::system_error&) {
     // No thread to be had. The closure, and with it the descriptor, is already gone: closed here after all.
   }
+}
+
+Result<std::uint32_t> HostSystem::run_child() {
+  const pid_t child = ::fork();
+  if (child < 0) return std::unexpected(os_failure(errno, "start a process"));
+  if (child == 0) ::_exit(0);
+  while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  return static_cast<std::uint32_t>(child);
 }
 
 }  // namespace tracer

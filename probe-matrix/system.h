@@ -24,6 +24,8 @@ class System {
   // Closes a descriptor whose close() makes the kernel wait for every CPU (50 to 100 ms), without making the caller
   // wait.
   virtual void close_slowly(UniqueFd descriptor) = 0;
+  // Starts a process that ends at once, and waits for its end: its id.
+  [[nodiscard]] virtual Result<std::uint32_t> run_child() = 0;
 };
 
 // The machine we run on. Its end waits for descriptors that are still being closed.
@@ -33,6 +35,7 @@ class HostSystem final : public System {
   [[nodiscard]] Result<std::string> read_link(const std::string& path) override;
   [[nodiscard]] long call(long number, std::array<std::uintptr_t, 6> arguments) override;
   void close_slowly(UniqueFd descriptor) override;
+  [[nodiscard]] Result<std::uint32_t> run_child() override;
 
  private:
   std::vector<std::jthread> closers_;

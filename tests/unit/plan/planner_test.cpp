@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
 #include "tests/unit/plan/reports.h"
 
@@ -45,6 +47,11 @@ TEST(Planner, WithoutOneMechanismTakesTheNext) {
   EXPECT_EQ(http_of(make_plan(report, only_http)).mechanism, Mechanism::kprobe);
   report = without(std::move(report), Capability::kprobe);
   EXPECT_EQ(http_of(make_plan(report, only_http)).mechanism, Mechanism::tp_btf);
+}
+
+TEST(Planner, WithoutBpfTakesPackets) {
+  const FacetPlan http = http_of(make_plan(without(everything_supported(), Capability::bpf_syscall), only_http));
+  EXPECT_EQ(http.backend, BackendKind::pcap);
 }
 
 // A kernel before 5.8 has no ring buffer, which fentry and the typed tracepoints need; kprobe has the perf buffer.
@@ -110,10 +117,15 @@ TEST(Planner, BackendListRestrictsAndSaysSo) {
   PlanRequest request = only_http;
   request.backends = {BackendKind::pcap, BackendKind::procfs};
   const Plan plan = make_plan(everything_supported(), request);
-  EXPECT_FALSE(http_of(plan).backend);
+  EXPECT_EQ(http_of(plan).mechanism, Mechanism::af_packet);
   EXPECT_EQ(reason_for(http_of(plan), Mechanism::tp_btf), reason_other_backend);
-  EXPECT_EQ(reason_for(http_of(plan), Mechanism::af_packet), reason_not_built);
-  const std::optional<Error> error = unmet(plan, request, everything_supported());
+  EXPECT_FALSE(unmet(plan, request, everything_supported()));
+
+  request.backends = {BackendKind::procfs};
+  const Plan none = make_plan(everything_supported(), request);
+  EXPECT_FALSE(http_of(none).backend);
+  EXPECT_EQ(reason_for(http_of(none), Mechanism::sock_diag), reason_no_payload);
+  const std::optional<Error> error = unmet(none, request, everything_supported());
   ASSERT_TRUE(error);
   EXPECT_EQ(error->code, Errc::not_supported);
 }
@@ -144,13 +156,17 @@ TEST(Planner, ReplanGoesDownOneRungAtATimeAndRemembers) {
   const Plan fifth = replan(report, request, {Facet::http, BackendKind::tracepoint, Mechanism::raw_tp, "EPERM"});
   EXPECT_EQ(http_of(fifth).mechanism, Mechanism::syscall_tp);
 
-  const Plan last = replan(report, request, {Facet::http, BackendKind::tracepoint, Mechanism::syscall_tp, "EMFILE"});
+  const Plan sixth = replan(report, request, {Facet::http, BackendKind::tracepoint, Mechanism::syscall_tp, "EMFILE"});
+  EXPECT_EQ(http_of(sixth).mechanism, Mechanism::af_packet);
+
+  const Plan last = replan(report, request, {Facet::http, BackendKind::pcap, Mechanism::af_packet, "ENETDOWN"});
   EXPECT_FALSE(http_of(last).backend);
   EXPECT_EQ(reason_for(http_of(last), Mechanism::fentry), "verifier: no");
   EXPECT_EQ(reason_for(http_of(last), Mechanism::kprobe), "EINVAL");
   EXPECT_EQ(reason_for(http_of(last), Mechanism::tp_btf), "E2BIG");
   EXPECT_EQ(reason_for(http_of(last), Mechanism::raw_tp), "EPERM");
   EXPECT_EQ(reason_for(http_of(last), Mechanism::syscall_tp), "EMFILE");
+  EXPECT_EQ(reason_for(http_of(last), Mechanism::af_packet), "ENETDOWN");
 }
 
 TEST(Planner, AFailureOfOneFacetLeavesTheOthersAlone) {
@@ -209,7 +225,8 @@ TEST(Planner, NothingAtAllLeftIsAnErrorThatTellsPrivilegesFromKernels) {
       unmet(make_plan(unprivileged_machine(), only_http), only_http, unprivileged_machine());
   ASSERT_TRUE(user);
   EXPECT_EQ(user->code, Errc::not_permitted);
-  const CapabilityReport bare = without(everything_supported(), Capability::bpf_syscall);
+  const CapabilityReport bare =
+      without(without(everything_supported(), Capability::bpf_syscall), Capability::packet_socket);
   const std::optional<Error> kernel = unmet(make_plan(bare, only_http), only_http, bare);
   ASSERT_TRUE(kernel);
   EXPECT_EQ(kernel->code, Errc::not_supported);
@@ -231,28 +248,114 @@ TEST(Describe, NotVisibleEndsOnWhatToDo) {
             "http: not visible (needs CAP_BPF (or root)): sudo tracer");
 }
 
-// A reviewed table: a change here is a change of what users are promised.
-TEST(Rungs, GoldenTable) {
+std::string table_of(Facet facet) {
   std::string table;
+  for (const Rung& rung : rungs(facet)) {
+    table += std::string(to_string(rung.entry.backend)) + "/" + std::string(to_string(rung.entry.mechanism)) + " needs";
+    for (const Capability need : rung.entry.needs) table += " " + std::string(to_string(need));
+    if (!rung.entry.missing.empty()) table += " missing";
+    for (const std::string_view field : rung.entry.missing) table += " " + std::string(field);
+    table += rung.never.empty() ? "\n" : " [" + std::string(rung.never) + "]\n";
+  }
+  return table;
+}
+
+// Reviewed tables: a change here is a change of what users are promised.
+TEST(Rungs, GoldenTableOfHttp) {
+  EXPECT_EQ(table_of(Facet::http),
+            "ebpf/fentry needs bpf_syscall btf fentry bpf_ring_buffer\n"
+            "ebpf/kprobe needs bpf_syscall btf perf_event_open kprobe raw_tp bpf_probe_read_kernel\n"
+            "tracepoint/tp_btf needs bpf_syscall btf tp_btf bpf_ring_buffer\n"
+            "tracepoint/raw_tp needs bpf_syscall btf raw_tp bpf_probe_read_kernel bpf_ring_buffer\n"
+            "tracepoint/syscall_tp needs bpf_syscall perf_event_open tracefs syscall_tp\n"
+            "pcap/af_packet needs packet_socket\n"
+            "procfs/sock_diag needs sock_diag [the socket table carries no payload]\n");
+}
+
+TEST(Rungs, GoldenTableOfConnection) {
+  EXPECT_EQ(table_of(Facet::connection),
+            "ebpf/fentry needs bpf_syscall btf fentry bpf_ring_buffer missing rtt_ms tcp_state retransmits\n"
+            "ebpf/kprobe needs bpf_syscall btf perf_event_open kprobe raw_tp bpf_probe_read_kernel missing rtt_ms "
+            "tcp_state retransmits\n"
+            "tracepoint/tp_btf needs bpf_syscall btf tp_btf bpf_ring_buffer missing rtt_ms tcp_state retransmits\n"
+            "tracepoint/raw_tp needs bpf_syscall btf raw_tp bpf_probe_read_kernel bpf_ring_buffer missing rtt_ms "
+            "tcp_state retransmits\n"
+            "tracepoint/syscall_tp needs bpf_syscall perf_event_open tracefs syscall_tp missing rtt_ms tcp_state "
+            "retransmits client_to_server.witnessed server_to_client.witnessed\n"
+            "pcap/af_packet needs packet_socket missing rtt_ms tcp_state retransmits\n"
+            "procfs/sock_diag needs sock_diag missing protocol transactions\n");
+}
+
+TEST(Rungs, GoldenTableOfProcessAndFile) {
+  EXPECT_EQ(table_of(Facet::process),
+            "ebpf/fentry needs bpf_syscall btf fentry bpf_ring_buffer\n"
+            "ebpf/kprobe needs bpf_syscall btf perf_event_open kprobe raw_tp bpf_probe_read_kernel\n"
+            "tracepoint/tp_btf needs bpf_syscall btf tp_btf bpf_ring_buffer\n"
+            "tracepoint/raw_tp needs bpf_syscall btf raw_tp bpf_probe_read_kernel bpf_ring_buffer\n"
+            "tracepoint/syscall_tp needs bpf_syscall perf_event_open tracefs syscall_tp missing ppid exit_code "
+            "signal\n"
+            "tracepoint/tracefs needs tracefs_instance missing exit_code signal\n"
+            "procfs/proc_events needs proc_events\n"
+            "procfs/poll needs missing exit_code signal\n");
+  EXPECT_EQ(table_of(Facet::file),
+            "tracepoint/tp_btf needs bpf_syscall btf tp_btf bpf_ring_buffer [not built into this version]\n"
+            "tracepoint/syscall_tp needs bpf_syscall perf_event_open tracefs syscall_tp [not built into this "
+            "version]\n"
+            "tracepoint/tracefs needs tracefs_instance\n"
+            "procfs/fanotify needs fanotify [not built into this version]\n"
+            "procfs/poll needs [not built into this version]\n");
+}
+
+// Each capability that a mechanism needs, taken away alone, moves every facet that rests on it to its next rung.
+TEST(Rungs, FlippingACapabilityThatIsNeededMovesToTheNextRung) {
+  std::size_t moved = 0;
   for (std::size_t index = 0; index < facet_count; ++index) {
     const auto facet = static_cast<Facet>(index);
-    for (const Rung& rung : rungs(facet)) {
-      table += std::string(to_string(facet)) + " " + std::string(to_string(rung.entry.backend)) + "/" +
-               std::string(to_string(rung.entry.mechanism)) + " needs";
-      for (const Capability need : rung.entry.needs) table += " " + std::string(to_string(need));
-      for (const std::string_view field : rung.entry.missing) table += " missing " + std::string(field);
-      table += rung.never.empty() ? "\n" : " [" + std::string(rung.never) + "]\n";
+    std::vector<const Rung*> usable;
+    for (const Rung& rung : rungs(facet))
+      if (rung.never.empty()) usable.push_back(&rung);
+    for (std::size_t at = 0; at < usable.size(); ++at) {
+      for (const Capability need : usable[at]->entry.needs) {
+        for (const Verdict verdict : {Verdict::unsupported, Verdict::unknown}) {
+          // The rungs above are out of the way by a failure, so that this one is chosen.
+          PlanRequest request{
+              .facets = {facet}, .backends = {}, .mechanism = {}, .strict = false, .require = {}, .failed = {}};
+          for (std::size_t above = 0; above < at; ++above)
+            request.failed.push_back({facet, usable[above]->entry.backend, usable[above]->entry.mechanism, "left out"});
+          const FacetPlan before = make_plan(everything_supported(), request).facets[index];
+          ASSERT_EQ(before.mechanism, usable[at]->entry.mechanism);
+          const CapabilityReport flipped = with(everything_supported(), {need, verdict, "flipped", {}});
+          const FacetPlan after = make_plan(flipped, request).facets[index];
+          std::size_t next = at + 1;
+          while (next < usable.size() &&
+                 std::ranges::find(usable[next]->entry.needs, need) != usable[next]->entry.needs.end())
+            ++next;
+          if (next < usable.size()) {
+            EXPECT_EQ(after.mechanism, usable[next]->entry.mechanism)
+                << to_string(facet) << " without " << to_string(need);
+          } else {
+            EXPECT_FALSE(after.backend) << to_string(facet) << " without " << to_string(need);
+          }
+          EXPECT_EQ(reason_for(after, usable[at]->entry.mechanism), "flipped");
+          ++moved;
+        }
+      }
     }
-    if (facet == Facet::http) break;
   }
-  EXPECT_EQ(table,
-            "http ebpf/fentry needs bpf_syscall btf fentry bpf_ring_buffer\n"
-            "http ebpf/kprobe needs bpf_syscall btf perf_event_open kprobe raw_tp bpf_probe_read_kernel\n"
-            "http tracepoint/tp_btf needs bpf_syscall btf tp_btf bpf_ring_buffer\n"
-            "http tracepoint/raw_tp needs bpf_syscall btf raw_tp bpf_probe_read_kernel bpf_ring_buffer\n"
-            "http tracepoint/syscall_tp needs bpf_syscall perf_event_open tracefs syscall_tp\n"
-            "http pcap/af_packet needs packet_socket [not built into this version]\n"
-            "http procfs/sock_diag needs sock_diag [the socket table carries no payload]\n");
+  EXPECT_GT(moved, 80U);
+}
+
+TEST(Rungs, OnlyWhatIsNeededIsProbedForATrace) {
+  const std::vector<Facet> shown{Facet::http, Facet::tls, Facet::https};
+  const std::vector<Capability> few = capabilities_for(shown);
+  for (const Capability slow : {Capability::proc_events, Capability::tracefs_instance, Capability::in_container})
+    EXPECT_EQ(std::ranges::find(few, slow), few.end()) << to_string(slow);
+  CapabilityReport report;
+  for (const Capability needed : few) report.answers.push_back({needed, Verdict::supported, {}, {}});
+  for (const Rung& rung : rungs(Facet::http))
+    for (const Capability need : rung.entry.needs)
+      EXPECT_TRUE(!rung.never.empty() || report.find(need) != nullptr) << to_string(need);
+  EXPECT_GT(capabilities_for({}).size(), few.size());
 }
 
 TEST(Rungs, EveryFacetHasAtLeastOneAndNoneTwice) {
