@@ -9,8 +9,10 @@
 #include <chrono>
 #include <utility>
 
+#include "backends/bpf/blind_spots.h"
 #include "backends/bpf/control_maps.h"
 #include "backends/bpf/self_test.h"
+#include "backends/bpf/thread_beat.h"
 
 namespace tracer {
 namespace {
@@ -62,6 +64,10 @@ Result<std::unique_ptr<BpfBackend>> BpfBackend::make(std::unique_ptr<BpfObject> 
   backend->verdicts_ = std::move(*verdicts);
   backend->beat_ = std::move(options.beat);
   backend->missed_runs_ = options.missed_runs;
+  backend->exchange_ = options.exchange;
+  backend->blind_ = std::move(options.blind);
+  if (options.measure_time)
+    if (auto measured = measure_programs()) backend->time_measured_ = std::move(*measured);
   backend->config_.version = WIRE_VERSION;
   // Any two tracers on a box differ in it. It only has to be an unlikely size, below the 2 GiB to which the kernel cuts
   // the size of a call.
@@ -84,6 +90,9 @@ Result<std::unique_ptr<BpfBackend>> BpfBackend::make(std::unique_ptr<BpfObject> 
 Result<void> BpfBackend::configure(bool trace_self) {
   config_.trace_self = trace_self ? 1 : 0;
   config_.port_count = trace_self ? 0 : port_count_;  // the self-test takes any port, and wants its bytes back
+  char name[WIRE_COMM_SIZE];
+  write_beat_name(name, config_.beat_nonce);
+  std::ranges::copy(name, config_.beat_name);
   return write_config(object_->map_fd("config"), config_);
 }
 
@@ -114,6 +123,7 @@ Result<void> BpfBackend::await_heartbeat() {
 Result<void> BpfBackend::run_self_test() {
   // The first heartbeat says who the tracer is to the kernel: in a container getpid() is another number.
   if (auto answered = await_heartbeat(); !answered) return answered;
+  if (!exchange_) return {};
   bool exchanged = false;
   for (int round = 0; round < 3 && !self_data_seen_ && (round == 0 || exchanged); ++round) {
     if (auto written = configure(true); !written) return written;
@@ -188,8 +198,9 @@ void BpfBackend::on_wire(Bytes record) {
     follower_->on_descriptor(descriptor->note, *this);
   } else if (const auto* state = std::get_if<SocketStateNote>(&decoded); state != nullptr && follower_) {
     follower_->on_state(state->note, *this);
-  } else if (std::holds_alternative<Heartbeat>(decoded)) {
+  } else if (const auto* beat = std::get_if<Heartbeat>(&decoded)) {
     ++self_events_;
+    if (beat->nonce == config_.beat_nonce) beats_.answered(beat->at_ns);
   } else {
     --delivered_;
     ++dropped_;
@@ -220,6 +231,24 @@ bool BpfBackend::is_self(const Event& event) {
     return self_flows_.erase(closed->flow.value) != 0;
   }
   return own;
+}
+
+Result<void> BpfBackend::send_beat() {
+  beats_.sent(monotonic_now().ns);
+  beat_->send(config_.beat_nonce);
+  return {};
+}
+
+std::vector<BlindSpot> BpfBackend::blind() const {
+  const wire_counters counted = read_counters(object_->map_fd("counters"));
+  std::vector<BlindSpot> out;
+  for (const BlindSpotCounter& each : blind_spot_counters)
+    if (std::ranges::find(blind_, each.what) != blind_.end()) out.push_back({each.what, counted.*each.counter});
+  return out;
+}
+
+std::optional<std::uint64_t> BpfBackend::probe_time_ns() const {
+  return time_measured_ ? object_->run_time_ns() : std::nullopt;
 }
 
 BackendCounters BpfBackend::counters() const {

@@ -6,6 +6,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "backends/bpf/beat_log.h"
 #include "backends/bpf/beat_sender.h"
 #include "backends/bpf/bpf_object.h"
 #include "backends/bpf/decode.h"
@@ -36,6 +37,9 @@ struct BpfBackendOptions {
   std::uint32_t receive_flags_argument = 0;  // wire_config has it
   // No payload of flows that have none of these ports is copied. Empty, or more than WIRE_FILTER_PORTS: of all flows.
   std::vector<std::uint16_t> ports;
+  bool measure_time = false;            // probe_time_ns() is wanted
+  bool exchange = true;                 // the programs see sockets: the self-test makes a connection to itself
+  std::vector<std::string_view> blind;  // of blind_spots.h: what these programs count
 };
 
 // Fails with the reason of the first of `programs` that is not attached.
@@ -62,6 +66,10 @@ class BpfBackend final : public Backend, private WireHandler, private EventHandl
     verdicts_->set(flow, direction, verdict);
   }
   [[nodiscard]] BackendCounters counters() const override;
+  [[nodiscard]] Result<void> send_beat() override;
+  [[nodiscard]] Beats beats() const override { return beats_.beats(); }
+  [[nodiscard]] std::vector<BlindSpot> blind() const override;
+  [[nodiscard]] std::optional<std::uint64_t> probe_time_ns() const override;
 
  private:
   BpfBackend() = default;
@@ -78,6 +86,9 @@ class BpfBackend final : public Backend, private WireHandler, private EventHandl
   std::unique_ptr<EventReader> reader_;
   std::unique_ptr<VerdictMap> verdicts_;
   std::unique_ptr<BeatSender> beat_;
+  BeatLog beats_;
+  UniqueFd time_measured_;                    // as long as it is open
+  std::vector<std::string_view> blind_;       // what is counted
   std::unique_ptr<RecordFollower> follower_;  // null: the programs say everything
   EventHandler* handler_ = nullptr;           // null: not drained yet, records are kept
   std::vector<Event> adopted_;                // connections from before, for the first drain
@@ -89,6 +100,7 @@ class BpfBackend final : public Backend, private WireHandler, private EventHandl
   std::unordered_set<std::uint16_t> self_ports_;  // of the self-test
   std::size_t kept_bytes_ = 0;
   std::uint64_t next_sweep_ns_ = 0;
+  bool exchange_ = true;
   bool self_data_seen_ = false;
   bool heartbeat_seen_ = false;
   std::uint64_t delivered_ = 0;

@@ -2,13 +2,20 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <linux/capability.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdarg>
+#include <cstdio>
+#include <fstream>
 
 #include "backends/bpf/kprobe_misses.h"
+#include "backends/bpf/load_failure.h"
 #include "backends/bpf/user_reads.h"
 
 namespace tracer {
@@ -18,7 +25,35 @@ namespace {
 // those before 5.16 refuse a buffer of 16 MiB.
 constexpr std::array<std::size_t, 2> verifier_log_bytes{256 * 1024, 16 * 1024 * 1024 - 1};
 
-int silent(libbpf_print_level, const char*, va_list) { return 0; }
+// What libbpf says goes here, and never to standard error.
+thread_local std::string* listener = nullptr;
+int listen(libbpf_print_level level, const char* format, va_list arguments) {
+  if (listener == nullptr || level == LIBBPF_DEBUG) return 0;
+  std::array<char, 512> line{};
+  const int length = std::vsnprintf(line.data(), line.size(), format, arguments);
+  constexpr std::size_t messages_bytes_max = 64 * 1024;
+  if (length > 0 && listener->size() < messages_bytes_max) *listener += line.data();
+  return 0;
+}
+
+// May it be a policy? CAP_SYS_ADMIN, or CAP_BPF and CAP_PERFMON.
+bool is_privileged() {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, 2> held{};
+  if (::syscall(SYS_capget, &header, held.data()) != 0) return false;
+  const auto holds = [&](unsigned bit) { return ((held[bit / 32].effective >> (bit % 32)) & 1) != 0; };
+  return holds(CAP_SYS_ADMIN) || (holds(CAP_BPF) && holds(CAP_PERFMON));
+}
+
+// "confidentiality" of "none integrity [confidentiality]"; empty where securityfs does not say.
+std::string lockdown_mode() {
+  std::ifstream file("/sys/kernel/security/lockdown");
+  std::string modes;
+  std::getline(file, modes, '[');
+  modes.clear();
+  std::getline(file, modes, ']');
+  return modes;
+}
 
 // Kernels before 5.11 charge maps to RLIMIT_MEMLOCK. A refusal is not fatal: newer ones do not look at it.
 void raise_memlock_limit() {
@@ -55,7 +90,8 @@ void find_targets(bpf_object* object, std::vector<AttachOutcome>& missing) {
     missing.push_back({bpf_program__name(each), false,
                        failed == -ESRCH || failed == -ENOENT
                            ? "this kernel's type information has no " + target
-                           : "find " + target + ": " + std::generic_category().message(-failed)});
+                           : "find " + target + ": " + std::generic_category().message(-failed),
+                       to_string(LoadFailureCode::attach_target_missing)});
   }
 }
 
@@ -75,8 +111,10 @@ ObjectHandle open_image(const BpfImage& image, std::string_view only, std::vecto
   bpf_program* each = nullptr;
   bpf_object__for_each_program(each, object.get()) {
     const std::string_view program = bpf_program__name(each);
+    const std::string_view original = program.substr(0, program.find(copy_mark));
     const bool wanted = std::ranges::find(image.leave_out, program) == image.leave_out.end() &&
-                        (image.twice || program.find(copy_mark) == std::string_view::npos);
+                        (image.only.empty() || std::ranges::find(image.only, original) != image.only.end()) &&
+                        (image.twice || original == program);
     bpf_program__set_autoload(each, wanted && (only.empty() || only == program));
   }
   find_targets(object.get(), missing);
@@ -92,54 +130,44 @@ std::vector<std::string> programs_to_load(bpf_object* object) {
   return names;
 }
 
-struct Refusal {
-  std::string reason;        // empty: it loads
-  bool by_verifier = false;  // it says EACCES, which has nothing to do with permissions
-};
-
-// Loads one program alone and asks the verifier to explain itself.
-Refusal load_alone(const BpfImage& image, const std::string& program) {
-  Refusal refusal;
+// Loads one program alone and asks the verifier to explain itself. nullopt: it loads.
+std::optional<LoadFailure> load_alone(const BpfImage& image, const std::string& program) {
+  LoadFailure failure;
   for (const std::size_t log_bytes : verifier_log_bytes) {
+    std::string messages;
+    listener = &messages;
     std::vector<AttachOutcome> missing;
     ObjectHandle object = open_image(image, program, missing);
-    if (!object) return {"the object cannot be opened: " + std::generic_category().message(errno)};
+    int failed = errno;
     std::string log(log_bytes, '\0');
-    bpf_program__set_log_buf(bpf_object__find_program_by_name(object.get(), program.c_str()), log.data(), log.size());
-    const int failed = bpf_object__load(object.get());
-    if (failed == 0) return {};
-    const std::string said = verifier_summary(log.c_str());
-    refusal.by_verifier = !said.empty();
-    refusal.reason =
-        said.empty() ? std::generic_category().message(-failed) : "refused by the kernel's verifier: " + said;
-    if (failed != -ENOSPC) break;
+    if (object) {
+      bpf_program__set_log_buf(bpf_object__find_program_by_name(object.get(), program.c_str()), log.data(), log.size());
+      failed = -bpf_object__load(object.get());
+    }
+    listener = nullptr;
+    if (object && failed == 0) return std::nullopt;
+    const std::string lockdown = lockdown_mode();
+    failure = distill({.step = object ? LoadStep::load : LoadStep::open,
+                       .os_error = failed,
+                       .messages = messages,
+                       .log = log.c_str(),
+                       .lockdown = lockdown,
+                       .privileged = is_privileged()});
+    failure.object = image.name;
+    failure.program = program;
+    if (!failure.retry_with_larger_log) break;
   }
-  return refusal;
+  return failure;
+}
+
+std::string_view code_of_attach(int os_error) {
+  return to_string(distill({.step = LoadStep::attach, .os_error = os_error, .privileged = is_privileged()}).code);
 }
 
 }  // namespace
 
-std::string verifier_summary(std::string_view log, std::size_t lines_max) {
-  std::vector<std::string_view> lines;
-  while (!log.empty()) {
-    const std::size_t end = std::min(log.find('\n'), log.size());
-    const std::string_view line = log.substr(0, end);
-    log.remove_prefix(std::min(end + 1, log.size()));
-    if (line.starts_with("Suggestion:")) break;  // since 7.0, behind the reason; it may be several lines
-    const bool statistics = line.starts_with("processed ") || line.starts_with("verification time") ||
-                            line.starts_with("stack depth") || line.starts_with("-- ");
-    if (!line.empty() && !statistics) lines.push_back(line);
-  }
-  std::string joined;
-  for (std::size_t i = lines.size() - std::min(lines.size(), lines_max); i < lines.size(); ++i) {
-    if (!joined.empty()) joined += " | ";
-    joined += lines[i];
-  }
-  return joined;
-}
-
 Result<std::unique_ptr<BpfObject>> BpfObject::load(const BpfImage& image, std::vector<AttachOutcome>& outcomes) {
-  libbpf_set_print(silent);
+  libbpf_set_print(listen);
   raise_memlock_limit();
   std::unique_ptr<UserReadsKept> kept;  // until the object is loaded
   if (image.keep_user_reads) {
@@ -159,11 +187,14 @@ Result<std::unique_ptr<BpfObject>> BpfObject::load(const BpfImage& image, std::v
   if (failed != 0 && !wanted.empty()) {
     std::vector<std::string_view> refused;
     for (const std::string& program : wanted) {
-      Refusal refusal = load_alone(image, program);
-      if (refusal.reason.empty()) continue;
+      std::optional<LoadFailure> failure = load_alone(image, program);
+      if (!failure) continue;
       refused.emplace_back(program);
-      by_verifier = refusal.by_verifier;
-      left_out.push_back({program, false, std::move(refusal.reason)});
+      // The verifier says EACCES, which has nothing to do with permissions.
+      by_verifier =
+          failure->code != LoadFailureCode::policy_denied && failure->code != LoadFailureCode::capability_failure;
+      left_out.push_back({program, false, failure->reason, to_string(failure->code)});
+      note_load_failure(std::move(*failure));
     }
     if (refused.empty()) return std::unexpected(os_failure(-failed, what));
     if (refused.size() < wanted.size()) {
@@ -200,8 +231,10 @@ void BpfObject::attach_all(std::vector<AttachOutcome>& outcomes) {
     const bool typed = bpf_program__type(each) == BPF_PROG_TYPE_TRACING;
     bpf_link* link = typed ? bpf_program__attach_trace(each) : bpf_program__attach(each);
     if (link == nullptr) {
+      const int why = errno;
       outcomes.push_back({bpf_program__name(each), false,
-                          "attach to " + target_of(each) + ": " + std::generic_category().message(errno)});
+                          "attach to " + target_of(each) + ": " + std::generic_category().message(why),
+                          code_of_attach(why)});
       continue;
     }
     attachments_.push_back({link, bpf_program__name(each)});
@@ -215,7 +248,10 @@ AttachOutcome BpfObject::attach_tracepoint(std::string_view program, const std::
   const bpf_program* found = bpf_object__find_program_by_name(object_, std::string(program).c_str());
   if (found == nullptr || bpf_program__fd(found) < 0) return {what, false, std::string(program) + " is not loaded"};
   bpf_link* link = bpf_program__attach_tracepoint(found, category.c_str(), event.c_str());
-  if (link == nullptr) return {what, false, "attach: " + std::generic_category().message(errno)};
+  if (link == nullptr) {
+    const int why = errno;
+    return {what, false, "attach: " + std::generic_category().message(why), code_of_attach(why)};
+  }
   attachments_.push_back({link, bpf_program__name(found)});
   return {what, true, {}};
 }
@@ -235,6 +271,26 @@ std::optional<std::vector<ProgramMisses>> BpfObject::missed_runs() const {
     all.push_back(misses);
   }
   return all;
+}
+
+std::optional<std::uint64_t> BpfObject::run_time_ns() const {
+  std::uint64_t sum = 0;
+  for (const bpf_program* each = bpf_object__next_program(object_, nullptr); each != nullptr;
+       each = bpf_object__next_program(object_, const_cast<bpf_program*>(each))) {
+    if (bpf_program__fd(each) < 0) continue;
+    bpf_prog_info info{};
+    std::uint32_t size = sizeof(info);
+    if (bpf_obj_get_info_by_fd(bpf_program__fd(each), &info, &size) != 0) return std::nullopt;
+    if (size < offsetof(bpf_prog_info, run_time_ns) + sizeof(info.run_time_ns)) return std::nullopt;
+    sum += info.run_time_ns;
+  }
+  return sum;
+}
+
+Result<UniqueFd> measure_programs() {
+  const int fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+  if (fd < 0) return std::unexpected(os_failure(-fd, "measure the time of BPF programs"));
+  return UniqueFd(fd);
 }
 
 }  // namespace tracer

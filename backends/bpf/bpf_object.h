@@ -13,6 +13,7 @@
 #include "backends/bpf/missed_runs.h"
 #include "core/backend.h"
 #include "core/base/result.h"
+#include "core/base/unique_fd.h"
 
 struct bpf_object;
 struct bpf_link;
@@ -31,6 +32,7 @@ struct BpfImage {
   std::vector<MapEntries> map_entries;      // sizes to set before loading
   std::string btf_path;                     // kernel type information to relocate against; empty: the running kernel's
   std::vector<std::string_view> leave_out;  // programs that are not wanted here: not loaded, and no failure either
+  std::vector<std::string_view> only;       // these and their copies; empty: all
   // Also the programs with copy_mark in their name, copies for when the kernel skips the first: kernel_types.bpf.h.
   bool twice = false;
   // Programs that read user memory must still do so where bpf_probe_read_kernel is refused (lockdown=confidentiality);
@@ -63,6 +65,8 @@ class BpfObject {
 
   // Runs that the kernel skipped, by program; nullopt: this kernel does not count them (before 5.12).
   [[nodiscard]] std::optional<std::vector<ProgramMisses>> missed_runs() const;
+  // Time that all programs took while the kernel measured (measure_programs); nullopt: it does not say.
+  [[nodiscard]] std::optional<std::uint64_t> run_time_ns() const;
 
  private:
   explicit BpfObject(bpf_object* object) : object_(object) {}
@@ -74,7 +78,8 @@ class BpfObject {
   std::vector<Attachment> attachments_;
 };
 
-// The last lines of a verifier log that say why, at most `lines_max` of them, joined by " | ".
-[[nodiscard]] std::string verifier_summary(std::string_view log, std::size_t lines_max = 4);
+// The kernel measures how long programs run (5.8) as long as this descriptor is open: all programs of the machine, at
+// about 25 ns a run.
+[[nodiscard]] Result<UniqueFd> measure_programs();
 
 }  // namespace tracer

@@ -4,6 +4,7 @@
 #include <bpf/libbpf.h>
 #include <sys/syscall.h>
 
+#include <array>
 #include <vector>
 
 #include "backends/bpf/hash_map.h"
@@ -45,6 +46,24 @@ constexpr SyscallOp syscall_ops[] = {
     {"pidfd_getfd", SYS_pidfd_getfd, WIRE_OP_GETFD},
 };
 
+// arch/x86/entry/syscalls/syscall_32.tbl. Those that share their number with a frequent 64-bit call are not here: read
+// and write are close and stat, which would pay for it.
+#ifdef __x86_64__
+constexpr std::array<SyscallOp, 9> compat_ops{{
+    {"socketcall", 102, WIRE_OP_32BIT_SOCKETCALL},
+    {"recvmmsg", 337, WIRE_OP_32BIT},
+    {"sendmmsg", 345, WIRE_OP_32BIT},
+    {"connect", 362, WIRE_OP_32BIT},
+    {"accept4", 364, WIRE_OP_32BIT},
+    {"sendto", 369, WIRE_OP_32BIT},
+    {"sendmsg", 370, WIRE_OP_32BIT},
+    {"recvfrom", 371, WIRE_OP_32BIT},
+    {"recvmsg", 372, WIRE_OP_32BIT},
+}};
+#else
+constexpr std::array<SyscallOp, 0> compat_ops{};
+#endif
+
 }  // namespace
 
 std::uint32_t possible_processors() {
@@ -60,6 +79,7 @@ Result<void> write_config(int map_fd, const wire_config& config) {
 }
 
 std::span<const SyscallOp> socket_syscalls() { return std::span(syscall_ops).first(socket_syscall_count); }
+std::span<const SyscallOp> compat_syscalls() { return compat_ops; }
 std::span<const SyscallOp> descriptor_syscalls() { return syscall_ops; }
 
 Result<void> write_syscall_ops(int map_fd, std::span<const SyscallOp> calls) {
@@ -92,6 +112,11 @@ wire_counters read_counters(int map_fd) {
     sum.failed_bytes += one.failed_bytes;
     sum.flows_untracked += one.flows_untracked;
     sum.missed += one.missed;
+    sum.io_uring += one.io_uring;
+    sum.calls_32bit += one.calls_32bit;
+    sum.unix_sockets += one.unix_sockets;
+    sum.quic += one.quic;
+    sum.kernel_tls += one.kernel_tls;
   }
   return sum;
 }

@@ -22,6 +22,7 @@ struct SyscallOp {
 
 // Calls that move bytes through sockets, and accept. Together with what makes and removes descriptors, all of them.
 [[nodiscard]] std::span<const SyscallOp> socket_syscalls();
+[[nodiscard]] std::span<const SyscallOp> compat_syscalls();  // of 32-bit programs on sockets; none: not known here
 [[nodiscard]] std::span<const SyscallOp> descriptor_syscalls();
 
 // Tells the programs what each system call number does.

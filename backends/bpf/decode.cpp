@@ -119,6 +119,7 @@ Decoded decode_end(Bytes record) {
 // `status` as wait(2) gives it.
 ProcessExited exited(int status) {
   ProcessExited out;
+  if (status == WIRE_EXIT_UNKNOWN) return out;
   const int signal = status & 0x7f;
   if (signal != 0) {
     out.signal = signal;
@@ -148,7 +149,8 @@ Decoded decode_process(Bytes record) {
       break;
     }
     case WIRE_EXEC:
-      decoded.event.body = ProcessStarted{as_text(path.first(process->header.kept)), text_of(comm, WIRE_COMM_SIZE)};
+      decoded.event.body =
+          ProcessStarted{as_text(path.first(process->header.kept)), text_of(comm, WIRE_COMM_SIZE), process->parent};
       break;
     case WIRE_FORK:
       decoded.event.body = ProcessForked{process->child};
@@ -187,7 +189,7 @@ Decoded decode(Bytes record) {
     case WIRE_EXIT:
       return decode_process(record);
     case WIRE_BEAT:
-      return Heartbeat{header->flow, header->tgid};
+      return Heartbeat{header->flow, header->at_ns, header->tgid};
     case WIRE_FD: {
       const auto note = read_as<wire_fd>(record);
       if (!note) return Malformed{};

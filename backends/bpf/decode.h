@@ -13,6 +13,7 @@ namespace tracer {
 // The tracer's own heartbeat; `nonce` is what it put into the call.
 struct Heartbeat {
   std::uint64_t nonce = 0;
+  std::uint64_t at_ns = 0;
   std::uint32_t tgid = 0;  // of the tracer, as the initial pid namespace counts
 };
 

@@ -114,4 +114,13 @@ static __always_inline void emit_beat(void *ctx, const struct wire_config *cfg) 
   emit(ctx, cfg, &beat, sizeof(beat), 0, 1);
 }
 
+/* The current thread ends: is it the tracer's sign of life? */
+static __always_inline void answer_thread_beat(void *ctx, const struct wire_config *cfg) {
+  __u64 name[WIRE_COMM_SIZE / 8] = {};
+  const __u64 *expected = (const __u64 *)cfg->beat_name;
+  bpf_get_current_comm(name, sizeof(name));
+  if (name[0] == expected[0] && name[1] == expected[1])
+    emit_beat(ctx, cfg);
+}
+
 #endif

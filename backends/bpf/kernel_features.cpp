@@ -17,10 +17,11 @@ Result<KernelFeatures> find_kernel_features(Bytes types) {
   // The guard's own data was there until 6.12 as well, for idle tasks only; what came in between tells the two apart.
   std::array wanted{BtfWanted{BtfKind::function, "bpf_loop"}, BtfWanted{BtfKind::function, "bpf_preempt_disable"},
                     BtfWanted{BtfKind::variable, "tracepoint_srcu_srcu_data"},
-                    BtfWanted{BtfKind::structure, "tracepoint_ext"}};
+                    BtfWanted{BtfKind::structure, "tracepoint_ext"},
+                    BtfWanted{BtfKind::type_definition, "btf_trace_io_uring_submit_req"}};
   if (auto found = find_btf_ids(types, wanted); !found) return std::unexpected(found.error());
-  const auto& [loop, preempt_disable, guard, newer] = wanted;
-  return KernelFeatures{loop.id != 0, preempt_disable.id != 0, guard.id != 0 && newer.id != 0};
+  const auto& [loop, preempt_disable, guard, newer, submissions] = wanted;
+  return KernelFeatures{loop.id != 0, preempt_disable.id != 0, guard.id != 0 && newer.id != 0, submissions.id != 0};
 }
 
 Result<std::vector<std::byte>> read_kernel_types(const std::string& chosen) {

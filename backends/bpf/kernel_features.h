@@ -16,6 +16,7 @@ struct KernelFeatures {
   // Programs at tracepoints can be preempted: SRCU guards them instead of preemption being off, since 7.0
   // (a46023d5616e, "tracing: Guard __DECLARE_TRACE() use of __DO_TRACE_CALL() with SRCU-fast").
   bool preemptible_tracepoints = false;
+  bool io_uring_submissions = false;  // the tracepoint io_uring_submit_req, by which they can be counted: 6.3
 };
 
 // Pure; `types` is the content of kernel_types_path.

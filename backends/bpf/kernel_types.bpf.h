@@ -54,6 +54,7 @@ struct task_struct {
   unsigned int flags;
   struct files_struct *files;
   struct task_struct *group_leader;
+  struct task_struct *real_parent;
   struct signal_struct *signal;
   int tgid;
   int pid;
@@ -110,9 +111,13 @@ struct inet_sock {
   __be16 inet_sport;
 } RELOCATE;
 
+struct tcp_ulp_ops {
+  char name[16];
+} RELOCATE;
+
 struct inet_connection_sock {
   struct inet_sock icsk_inet;
-  const void *icsk_ulp_ops; /* an upper layer, such as kernel TLS, moves the bytes */
+  const struct tcp_ulp_ops *icsk_ulp_ops; /* an upper layer, such as kernel TLS, moves the bytes */
 } RELOCATE;
 
 struct tcp_sock {
@@ -262,7 +267,7 @@ static __always_inline struct tcp_sock *tcp_sock_of(struct sock *sk) {
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
-  unsigned long di, si, dx, cx, r10, r8, r9, ax, orig_ax;
+  unsigned long bx, di, si, dx, cx, r10, r8, r9, ax, orig_ax;
 } RELOCATE;
 /* Of a kernel function, at its entry and after it. */
 #define CALL_ARGUMENT_0(regs) ((regs)->di)
@@ -276,6 +281,8 @@ struct pt_regs {
 #define SYSCALL_ARGUMENT_1(regs) FIELD(regs, si)
 #define SYSCALL_ARGUMENT_2(regs) FIELD(regs, dx)
 #define SYSCALL_ARGUMENT_3(regs) FIELD(regs, r10)
+#define COMPAT_ARGUMENT_0(regs) ((u32)FIELD(regs, bx)) /* of a 32-bit call */
+#define COMPAT_ARGUMENT_1(regs) ((u32)FIELD(regs, cx))
 /* TS_COMPAT, arch/x86/include/asm/thread_info.h: this call came in by the 32-bit entry, its number is a 32-bit one. */
 #define TASK_IS_32BIT(task) (TASK_FIELD(task, thread_info.status) & 0x2)
 #elif defined(__TARGET_ARCH_arm64)
@@ -295,6 +302,8 @@ struct pt_regs {
 #define SYSCALL_ARGUMENT_1(regs) FIELD(regs, regs[1])
 #define SYSCALL_ARGUMENT_2(regs) FIELD(regs, regs[2])
 #define SYSCALL_ARGUMENT_3(regs) FIELD(regs, regs[3])
+#define COMPAT_ARGUMENT_0(regs) ((u32)FIELD(regs, orig_x0))
+#define COMPAT_ARGUMENT_1(regs) ((u32)FIELD(regs, regs[1]))
 /* TIF_32BIT, arch/arm64/include/asm/thread_info.h */
 #define TASK_IS_32BIT(task) (TASK_FIELD(task, thread_info.flags) & (1 << 22))
 #else

@@ -73,7 +73,7 @@ ONE_COPY(FORK)
   ATTACH(sched_process_exec) int tracer_exec##copy(u64 *ctx) { \
     hold_processor();                                          \
     if (!is_told(bpf_get_current_pid_tgid() >> 32, WIRE_EXEC)) \
-      on_exec(ctx, (struct linux_binprm *)ctx[2]);             \
+      on_exec(ctx, (struct task_struct *)ctx[0], (struct linux_binprm *)ctx[2]); \
     release_processor();                                       \
     return 0;                                                  \
   }

@@ -25,13 +25,15 @@ struct exec_record {
   char path[WIRE_PATH_SIZE];
 };
 
-static __always_inline void on_exec(void *ctx, struct linux_binprm *program) {
+static __always_inline void on_exec(void *ctx, struct task_struct *task, struct linux_binprm *program) {
   struct wire_config *cfg = my_config();
   struct exec_record record = {};
   if (!cfg)
     return;
   fill_header(&record.process.header, WIRE_EXEC, 0, 0);
+  struct task_struct *parent = FIELD(task, real_parent);
   record.process.uid = bpf_get_current_uid_gid();
+  record.process.parent = FIELD(parent, tgid);
   bpf_get_current_comm(record.process.comm, sizeof(record.process.comm));
 #ifdef SEALED
   (void)program; /* a string cannot be read by dereference: user space asks /proc */
@@ -47,8 +49,12 @@ static __always_inline void on_process_exit(void *ctx, struct task_struct *task)
   struct wire_config *cfg = my_config();
   struct wire_process process = {};
   struct signal_struct *signal = FIELD(task, signal);
-  if (!cfg || FIELD(signal, live.counter) != 0)
-    return; /* other threads go on */
+  if (!cfg)
+    return;
+  if (FIELD(signal, live.counter) != 0) { /* other threads go on */
+    answer_thread_beat(ctx, cfg);
+    return;
+  }
   fill_header(&process.header, WIRE_EXIT, 0, 0);
   process.header.tid = process.header.tgid; /* the last thread speaks for the process */
   process.exit_code = FIELD(task, exit_code);

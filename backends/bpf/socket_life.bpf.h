@@ -33,6 +33,24 @@ static __always_inline void sample_closed(struct flow *flow, struct sock *sk) {
   flow->closed_raw = TCP_FIELD(sk, bytes_received);
 }
 
+/* Does the kernel itself encrypt what goes through the socket? Then what is seen of it is not what was sent. */
+static __always_inline int is_kernel_tls(struct sock *sk) {
+#ifdef TYPED_SOCKETS
+  struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
+  if (!tcp)
+    return 0;
+  const struct tcp_ulp_ops *upper = tcp->inet_conn.icsk_ulp_ops;
+  return upper && upper->name[0] == 't' && upper->name[1] == 'l' && upper->name[2] == 's' && !upper->name[3];
+#else
+  const struct tcp_ulp_ops *upper = BPF_CORE_READ((struct tcp_sock *)sk, inet_conn.icsk_ulp_ops);
+  char name[4] = {};
+  if (!upper)
+    return 0;
+  bpf_core_read(name, sizeof(name), &upper->name);
+  return name[0] == 't' && name[1] == 'l' && name[2] == 's' && !name[3];
+#endif
+}
+
 static __always_inline void emit_close(void *ctx, const struct wire_config *cfg, struct flow *flow, struct sock *sk) {
   struct wire_end end = {};
   /* What the process read after TCP_CLOSE counts, unless the counters were cleared. */
@@ -54,6 +72,9 @@ static __always_inline void emit_close(void *ctx, const struct wire_config *cfg,
     count_untold(sk, end.rx_end - flow->end[WIRE_RX]);
   end.kernel_tx = end.tx_end - flow->first[WIRE_TX];
   end.kernel_rx = flow->closed_received - flow->received_before;
+  struct wire_counters *count = my_counters();
+  if (count && is_kernel_tls(sk))
+    __sync_fetch_and_add(&count->kernel_tls, 1);
   emit(ctx, cfg, &end, sizeof(end), 0, 0);
 }
 

@@ -97,13 +97,33 @@ static __always_inline void tell_held(void *ctx, const struct wire_config *cfg, 
   emit(ctx, cfg, &held, sizeof(held), held.moved, 0);
 }
 
+/* A call on a socket that no stream is followed of. */
+static __always_inline void count_other_socket(struct sock *sk) {
+#ifndef KERNEL_SEGMENTS
+  struct wire_counters *count = my_counters();
+  u16 family = SOCKET_FIELD(sk, __sk_common.skc_family);
+  if (!count)
+    return;
+  if (family == 1 /* AF_UNIX */)
+    count->unix_sockets++;
+  else if ((family == 2 /* AF_INET */ || family == 10 /* AF_INET6 */) &&
+           (SOCKET_FIELD(sk, __sk_common.skc_dport) == bpf_htons(443) ||
+            SOCKET_FIELD(sk, __sk_common.skc_num) == 443) &&
+           BPF_CORE_READ_BITFIELD_PROBED(sk, sk_protocol) == 17 /* IPPROTO_UDP */)
+    count->quic++;
+#endif
+  (void)sk;
+}
+
 /* The flow of a TCP socket; made when it is first used. `received`: what this call has just taken out of it. */
 static __always_inline struct flow *flow_of(void *ctx, struct wire_config *cfg, struct sock *sk, u64 received) {
   u64 key = (u64)sk;
   struct flow *flow = bpf_map_lookup_elem(&flows, &key);
   if (!flow) {
-    if (!tcp_sock_of(sk))
+    if (!tcp_sock_of(sk)) {
+      count_other_socket(sk);
       return 0;
+    }
     u8 state = SOCKET_FIELD(sk, __sk_common.skc_state);
     if (state == STATE_LISTEN || state == STATE_CLOSE || state == STATE_SYN_SENT)
       return 0;

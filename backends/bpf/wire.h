@@ -98,10 +98,14 @@ struct wire_process {
   struct wire_header header; /* kept: length of the path behind, without a terminator (WIRE_EXEC) */
   __u32 uid;
   __u32 child;     /* WIRE_FORK: tgid of the new process */
-  __s32 exit_code; /* WIRE_EXIT: as wait(2) gives it */
+  __s32 exit_code; /* WIRE_EXIT: as wait(2) gives it, or WIRE_EXIT_UNKNOWN */
   __u32 local_tgid; /* WIRE_OWNER: in the tracer's pid namespace; 0: not known, or it is the initial one */
   char comm[WIRE_COMM_SIZE]; /* of the thread-group leader */
+  __u32 parent; /* WIRE_EXEC: tgid of the parent; 0: not known */
+  __u32 pad0;
 };
+
+#define WIRE_EXIT_UNKNOWN (-1)
 
 #define WIRE_END_TX 1   /* flags: tx_end is filled */
 #define WIRE_END_RX 2   /* flags: rx_end is filled */
@@ -160,6 +164,12 @@ struct wire_counters {
   __u64 failed_bytes;    /* stream bytes that these records covered */
   __u64 flows_untracked; /* the flow table was full */
   __u64 missed;          /* times that a stream had gone on without a call being seen (socket layer only) */
+  /* What cannot be seen into: counted where it comes by at little cost, see blind_spots.h. */
+  __u64 io_uring;        /* submissions on TCP sockets (system calls only) */
+  __u64 calls_32bit;     /* of 32-bit programs on TCP sockets (system calls only) */
+  __u64 unix_sockets;    /* calls on them (system calls only) */
+  __u64 quic;            /* calls on UDP sockets with port 443 (system calls only) */
+  __u64 kernel_tls;      /* connections that ended, of which the kernel itself encrypted the bytes */
 };
 
 /* One per flow slot; written by user space without a system call where the map can be mapped. A slot that names another
@@ -192,6 +202,7 @@ struct wire_config {
   __u32 port_count;
   __u16 ports[WIRE_FILTER_PORTS]; /* in network order */
   __u32 pad0;
+  __u8 beat_name[WIRE_COMM_SIZE]; /* a thread of this name that ends is the tracer's heartbeat too */
 };
 
 /* write(2) of beat_nonce bytes to this descriptor fails at once with EBADF, touches nothing, and is seen. */
@@ -225,6 +236,9 @@ enum wire_op {
   WIRE_OP_CLONE,       /* flags */
   WIRE_OP_CLONE3,      /* struct clone_args: flags first */
   WIRE_OP_GETFD,       /* pidfd_getfd: returns a descriptor of which nothing is known */
+  /* By its 32-bit number, in a place of the table that no such 64-bit call uses: only counted. */
+  WIRE_OP_32BIT,
+  WIRE_OP_32BIT_SOCKETCALL, /* descriptor first among the arguments in memory; 64-bit: getuid */
 };
 
 /* Where fields lie in the records of tracepoints whose layout changed between kernels; from their format files. */

@@ -4,9 +4,12 @@
 #include <array>
 #include <vector>
 
+#include "backends/bpf/blind_spots.h"
 #include "backends/bpf/bpf_backend.h"
 #include "backends/bpf/control_maps.h"
+#include "backends/bpf/facet_programs.h"
 #include "backends/bpf/kernel_features.h"
+#include "backends/bpf/thread_beat.h"
 #include "backends/ebpf/kernel_functions.h"
 #include "backends/ebpf/socket_beat.h"
 
@@ -24,6 +27,9 @@ namespace {
 // Without these there is nothing to see; each of the others costs only what it buys.
 constexpr std::array<std::string_view, 4> required_programs{"tracer_send_enter", "tracer_send_exit",
                                                             "tracer_receive_enter", "tracer_receive_exit"};
+constexpr FacetNeed needs[] = {{Facet::http, required_programs},
+                               {Facet::connection, connection_programs},
+                               {Facet::process, needed_process_programs}};
 // COPY_PLACES of copy.bpf.h.
 constexpr std::uint32_t works_per_processor = 2;
 
@@ -46,6 +52,7 @@ BpfImage image_for(const EbpfOptions& options, const KernelFunctions& functions,
   image.map_entries = {{"copy_works", works_per_processor * possible_processors()}};
   if (options.ring_buffer) image.map_entries.push_back({"events", static_cast<std::uint32_t>(options.ring_bytes)});
   if (!functions.sendpage) image.leave_out = {"tracer_sendpage_enter", "tracer_sendpage_exit"};
+  if (!wants_sockets(options.facets)) image.only.assign(std::begin(process_programs), std::end(process_programs));
   image.keep_user_reads = options.mechanism == Mechanism::fentry && !options.kernel_reads;
   return image;
 }
@@ -66,8 +73,13 @@ Result<OpenedBackend> open_ebpf(const EbpfOptions& options) {
     return fail(Errc::not_supported, "under this lockdown it would see only the first segment of a writev or sendmsg");
   const auto features = find_kernel_features(*types);
   if (!features) return std::unexpected(features.error());
-  auto beat = make_socket_beat();
-  if (!beat) return std::unexpected(beat.error());
+  const bool sockets = wants_sockets(options.facets);
+  std::unique_ptr<BeatSender> beat = std::make_unique<ThreadBeat>();
+  if (sockets) {
+    auto by_socket = make_socket_beat();
+    if (!by_socket) return std::unexpected(by_socket.error());
+    beat = std::move(*by_socket);
+  }
 
   OpenedBackend opened;
   opened.kind = BackendKind::ebpf;
@@ -78,7 +90,10 @@ Result<OpenedBackend> open_ebpf(const EbpfOptions& options) {
   running.ring_bytes = options.ring_bytes;
   running.ring_buffer = options.ring_buffer;
   running.mappable_arrays = options.mappable_arrays;
-  running.beat = std::move(*beat);
+  running.beat = std::move(beat);
+  running.exchange = sockets;
+  if (sockets) running.blind = {blind_kernel_tls};
+  running.measure_time = options.measure_time;
   running.missed_runs = MissedRuns::by_programs;
   running.twice = features->hold_processor;
   running.ports = options.ports;
@@ -86,8 +101,12 @@ Result<OpenedBackend> open_ebpf(const EbpfOptions& options) {
   auto backend = BpfBackend::make(std::move(*object), std::move(running));
   if (!backend) return std::unexpected(backend.error());
   (*backend)->object().attach_all(opened.outcomes);
-  if (auto complete = require_attached(required_programs, opened.outcomes); !complete)
-    return std::unexpected(complete.error());
+  auto refused = settle_facets(needs, options.facets, opened.outcomes);
+  if (!refused) return std::unexpected(refused.error());
+  opened.refused = std::move(*refused);
+  if (sockets)
+    if (auto complete = require_attached(required_programs, opened.outcomes); !complete)
+      return std::unexpected(complete.error());
   if (auto tested = (*backend)->run_self_test(); !tested) return std::unexpected(tested.error());
   opened.self_test_seen = (*backend)->self_data_seen();
   opened.backend = std::move(*backend);

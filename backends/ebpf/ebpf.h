@@ -23,6 +23,8 @@ struct EbpfOptions {
   bool first_segments_only = false;
   bool kernel_reads = true;          // false: bpf_probe_read_kernel is refused (lockdown=confidentiality); fentry only
   std::vector<std::uint16_t> ports;  // no payload of flows that have none of them is copied; see BpfBackendOptions
+  std::vector<Facet> facets;         // what is wanted: programs that none of these need are not attached; empty: all
+  bool measure_time = false;         // probe_time_ns() is wanted; it costs every run of a program about 25 ns
 };
 
 // Attaches, and answers only once an own loopback exchange was seen coming back out of the kernel.

@@ -34,6 +34,11 @@
   ATTACH(sys_enter) int tracer_sys_enter##copy(u64 *ctx) {                   \
     u32 op = op_of((long)ctx[1]);                                            \
     struct wire_config *cfg = my_config();                                   \
+    if (op >= WIRE_OP_32BIT) {                                               \
+      if (cfg && sizeof(#copy) == 1) /* the first of the copies */           \
+        count_32bit(cfg, (struct pt_regs *)ctx[0], op);                      \
+      return 0;                                                              \
+    }                                                                        \
     if (op == WIRE_OP_NONE || !cfg || (op >= WIRE_OP_READ && !cfg->twice) || \
         (cfg->twice && has_begun(op, (struct pt_regs *)ctx[0])))             \
       return 0; /* receptions are looked at when they return */              \
@@ -47,7 +52,7 @@
     struct pt_regs *regs = (struct pt_regs *)ctx[0];     \
     u32 op = op_of(SYSCALL_NUMBER(regs));                \
     struct wire_config *cfg = my_config();               \
-    if (op == WIRE_OP_NONE || !cfg)                      \
+    if (op == WIRE_OP_NONE || op >= WIRE_OP_32BIT || !cfg) \
       return 0;                                          \
     int begun = end_call(op, regs);                      \
     if (!begun && cfg->twice)                            \
@@ -59,6 +64,8 @@
   }
 WITH_COPIES(SYS_ENTER)
 WITH_COPIES(SYS_EXIT)
+
+#include "backends/tracepoint/bpf/blind.bpf.h"
 
 #include "backends/bpf/life_programs.bpf.h"
 

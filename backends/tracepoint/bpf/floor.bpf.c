@@ -139,23 +139,23 @@ ON(sys_enter) int floor_enter(u64 *ctx) {
   u64 arguments[4] = {};
   u32 op = op_of(entered_call(ctx));
   if (op == WIRE_OP_NONE || !entered_arguments(ctx, arguments))
-    return 0;
+    return PASS_ON;
   u64 first = arguments[0], second = arguments[1], third = arguments[2], fourth = arguments[3];
   u64 id = bpf_get_current_pid_tgid();
   u32 tgid = id >> 32;
   s32 fd = first;
   struct wire_config *cfg = my_config();
   if (!cfg)
-    return 0;
+    return PASS_ON;
   if (fd == WIRE_BEAT_FD && third == cfg->beat_nonce) {
     emit_beat(ctx, cfg);
-    return 0;
+    return PASS_ON;
   }
   if (is_self(cfg, tgid))
-    return 0;
+    return PASS_ON;
   struct call *call = my_call((u32)id);
   if (!call)
-    return 0;
+    return PASS_ON;
   u64 flow = 0;
   if (op <= WIRE_OP_RECVMMSG) {
     if (op == WIRE_OP_SPLICE)
@@ -180,14 +180,14 @@ ON(sys_enter) int floor_enter(u64 *ctx) {
     }
     if (!flow && op != WIRE_OP_RECVMSG && !(known && known->kind == WIRE_FD_KIND_ASKED)) {
       call->tid_op = 0;
-      return 0;
+      return PASS_ON;
     }
     u32 flags = op == WIRE_OP_RECVFROM || op == WIRE_OP_RECVMMSG ? (u32)fourth
                 : op == WIRE_OP_RECVMSG                          ? (u32)third
                                                                  : 0;
     if (flags & (0x2 /* MSG_PEEK */ | 0x2000 /* MSG_ERRQUEUE */)) {
       call->tid_op = 0;
-      return 0;
+      return PASS_ON;
     }
     if (flags & 0x20 /* MSG_TRUNC */)
       op = WIRE_OP_RECVMMSG + 100;
@@ -198,7 +198,7 @@ ON(sys_enter) int floor_enter(u64 *ctx) {
     /* At enter: once the call is over, another thread may have been given the number again. */
     forget_descriptor(tgid, fd);
     call->tid_op = 0;
-    return 0;
+    return PASS_ON;
   }
   call->tid_op = (id << 32) | op;
   call->flow = flow;
@@ -213,7 +213,7 @@ ON(sys_enter) int floor_enter(u64 *ctx) {
     bpf_probe_read_user(&flags, sizeof(flags), (void *)first);
     call->argument[0] = flags;
   }
-  return 0;
+  return PASS_ON;
 }
 
 static __always_inline void tell_user(void *ctx, const struct wire_config *cfg, struct stream *stream, u64 flow,
@@ -341,7 +341,7 @@ ON(sys_exit) int floor_exit(u64 *ctx) {
   u32 op = 0;
   struct call *call = is_followed(ctx) ? take_call(id, &op) : 0;
   if (!call || !cfg)
-    return 0;
+    return PASS_ON;
   long result = left_call(ctx);
   if (op <= WIRE_OP_RECVMMSG || op > WIRE_OP_GETFD)
     return on_data_exit(ctx, cfg, call, op, id, result);
@@ -353,7 +353,9 @@ ON(sys_exit) int floor_data_exit(u64 *ctx) {
   struct wire_config *cfg = my_config();
   u32 op = 0;
   struct call *call = take_call(id, &op);
-  return call && cfg ? on_data_exit(ctx, cfg, call, op, id, left_call(ctx)) : 0;
+  if (call && cfg)
+    on_data_exit(ctx, cfg, call, op, id, left_call(ctx));
+  return PASS_ON;
 }
 
 ON(sys_exit) int floor_descriptor_exit(u64 *ctx) {
@@ -361,7 +363,9 @@ ON(sys_exit) int floor_descriptor_exit(u64 *ctx) {
   struct wire_config *cfg = my_config();
   u32 op = 0;
   struct call *call = take_call(id, &op);
-  return call && cfg ? on_descriptor_exit(ctx, cfg, call, op, id, left_call(ctx)) : 0;
+  if (call && cfg)
+    on_descriptor_exit(ctx, cfg, call, op, id, left_call(ctx));
+  return PASS_ON;
 }
 #endif
 

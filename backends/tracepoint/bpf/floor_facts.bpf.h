@@ -20,6 +20,7 @@ struct state_change {
 #ifdef FLOOR_TYPED
 
 #define ON(event) SEC("tp_btf/" #event)
+#define PASS_ON 0
 
 /* The parts of these structures that only this file needs. */
 struct linux_binprm___user {
@@ -122,9 +123,15 @@ static __always_inline int process_ended(u64 *ctx) {
   return task->signal->live.counter == 0;
 }
 
+static __always_inline s32 exit_status(u64 *ctx) { return ((struct task_struct *)ctx[0])->exit_code; }
+static __always_inline u32 parent_of(u64 *ctx) { return ((struct task_struct *)ctx[0])->real_parent->tgid; }
+
 #else /* records */
 
 #define ON(event) SEC("tracepoint")
+/* A program on a tracepoint's perf event that answers 0 takes the event away from everybody else who listens by perf
+ * (perf_trace_run_bpf_submit in kernel/events/core.c). */
+#define PASS_ON 1
 
 /* The records that BPF programs on syscalls:* get (perf_call_bpf_enter in kernel/trace/trace_syscalls.c). The number
  * is an int and what follows it is not initialised; before 6.x it was a long, whose low half comes first where it
@@ -230,6 +237,16 @@ static __always_inline int process_ended(u64 *ctx) {
   u64 id = bpf_get_current_pid_tgid();
   (void)ctx;
   return (u32)id == id >> 32;
+}
+
+/* The records do not say them. */
+static __always_inline s32 exit_status(u64 *ctx) {
+  (void)ctx;
+  return WIRE_EXIT_UNKNOWN;
+}
+static __always_inline u32 parent_of(u64 *ctx) {
+  (void)ctx;
+  return 0;
 }
 
 #endif

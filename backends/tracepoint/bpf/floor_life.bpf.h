@@ -10,22 +10,22 @@ ON(inet_sock_set_state) int floor_state(u64 *ctx) {
   struct state_change change = {};
   struct wire_open record = {};
   if (!cfg || !state_changed(ctx, &change))
-    return 0;
+    return PASS_ON;
   if (change.new_state == 2 /* TCP_SYN_SENT */) {
     u64 id = bpf_get_current_pid_tgid();
     struct call *call = my_call((u32)id);
     if (call && call->tid_op == ((id << 32) | WIRE_OP_CONNECT))
       call->socket = change.socket;
-    return 0;
+    return PASS_ON;
   }
   fill_header(&record.header, WIRE_STATE, change.socket, 0);
   record.old_state = change.old_state;
   record.new_state = change.new_state;
   if (!state_addresses(ctx, &record))
-    return 0;
+    return PASS_ON;
   record.flags = WIRE_FLAG_LOCAL | WIRE_FLAG_REMOTE;
   emit(ctx, cfg, &record, sizeof(record), 0, 0);
-  return 0;
+  return PASS_ON;
 }
 
 ON(tcp_destroy_sock) int floor_destroy(u64 *ctx) {
@@ -33,11 +33,11 @@ ON(tcp_destroy_sock) int floor_destroy(u64 *ctx) {
   struct wire_open record = {};
   u64 socket = 0;
   if (!cfg || !socket_destroyed(ctx, &socket))
-    return 0;
+    return PASS_ON;
   fill_header(&record.header, WIRE_STATE, socket, 0);
   record.new_state = WIRE_STATE_DESTROYED;
   emit(ctx, cfg, &record, sizeof(record), 0, 0);
-  return 0;
+  return PASS_ON;
 }
 
 ON(sched_process_fork) int floor_fork(u64 *ctx) {
@@ -45,7 +45,7 @@ ON(sched_process_fork) int floor_fork(u64 *ctx) {
   u32 tgid = bpf_get_current_pid_tgid() >> 32;
   u32 child = 0;
   if (!cfg || !child_made(ctx, &child))
-    return 0;
+    return PASS_ON;
   if (cfg->self_tgid != tgid) {
     COPY_LOOP
     for (s32 fd = 0; fd < DESCRIPTORS_INHERITED; fd++) {
@@ -61,7 +61,7 @@ ON(sched_process_fork) int floor_fork(u64 *ctx) {
   process.child = child;
   process.uid = bpf_get_current_uid_gid();
   emit(ctx, cfg, &process, sizeof(process), 0, 0);
-  return 0;
+  return PASS_ON;
 }
 
 struct exec_record {
@@ -73,7 +73,7 @@ ON(sched_process_exec) int floor_exec(u64 *ctx) {
   struct wire_config *cfg = my_config();
   u32 tgid = bpf_get_current_pid_tgid() >> 32;
   if (!cfg)
-    return 0;
+    return PASS_ON;
   COPY_LOOP
   for (s32 fd = 0; fd < DESCRIPTORS_INHERITED; fd++) {
     struct wire_fd_key key = {tgid, fd};
@@ -84,18 +84,23 @@ ON(sched_process_exec) int floor_exec(u64 *ctx) {
   struct exec_record record = {};
   fill_header(&record.process.header, WIRE_EXEC, 0, 0);
   record.process.uid = bpf_get_current_uid_gid();
+  record.process.parent = parent_of(ctx);
   bpf_get_current_comm(record.process.comm, sizeof(record.process.comm));
   long length = executed_path(ctx, record.path, sizeof(record.path));
   record.process.header.kept = length > 0 ? (u64)length - 1 : 0;
   emit(ctx, cfg, &record, sizeof(record), 0, 0);
-  return 0;
+  return PASS_ON;
 }
 
 ON(sched_process_exit) int floor_process_exit(u64 *ctx) {
   struct wire_config *cfg = my_config();
   u32 tgid = bpf_get_current_pid_tgid() >> 32;
-  if (!cfg || !process_ended(ctx))
-    return 0;
+  if (!cfg)
+    return PASS_ON;
+  if (!process_ended(ctx)) {
+    answer_thread_beat(ctx, cfg);
+    return PASS_ON;
+  }
   COPY_LOOP
   for (s32 fd = 0; fd < DESCRIPTORS_INHERITED; fd++) {
     struct wire_fd_key key = {tgid, fd};
@@ -104,9 +109,10 @@ ON(sched_process_exit) int floor_process_exit(u64 *ctx) {
   struct wire_process process = {};
   fill_header(&process.header, WIRE_EXIT, 0, 0);
   process.uid = bpf_get_current_uid_gid();
+  process.exit_code = exit_status(ctx);
   bpf_get_current_comm(process.comm, sizeof(process.comm));
   emit(ctx, cfg, &process, sizeof(process), 0, 0);
-  return 0;
+  return PASS_ON;
 }
 
 #endif

@@ -43,6 +43,20 @@ static __always_inline struct sock *socket_of(struct wire_config *cfg, struct ta
   return BPF_CORE_READ(socket, sk);
 }
 
+/* A call by its 32-bit number: what it moves is not followed. */
+static __always_inline void count_32bit(struct wire_config *cfg, struct pt_regs *regs, u32 op) {
+  struct task_struct *task = CURRENT_TASK();
+  struct wire_counters *count = my_counters();
+  if (!count || !TASK_IS_32BIT(task))
+    return;
+  u32 fd = COMPAT_ARGUMENT_0(regs);
+  if (op == WIRE_OP_32BIT_SOCKETCALL)
+    bpf_probe_read_user(&fd, sizeof(fd), (void *)(u64)COMPAT_ARGUMENT_1(regs));
+  struct sock *sk = socket_of(cfg, task, fd);
+  if (sk && tcp_sock_of(sk))
+    count->calls_32bit++;
+}
+
 /* accept(2) returned `fd`: the only moment at which the process that serves a new connection is known for sure. */
 static __always_inline void accept_owner(void *ctx, struct wire_config *cfg, struct task_struct *task, u64 fd,
                                          u32 tgid) {

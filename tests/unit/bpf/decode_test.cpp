@@ -140,6 +140,31 @@ TEST(Decode, ProcessTextIsBorrowedFromTheRecord) {
   EXPECT_LT(body.comm.data(), as_text(record).data() + record.size());
 }
 
+TEST(Decode, AnExecNamesTheParent) {
+  wire_process process{};
+  process.header = header_of(WIRE_EXEC);
+  process.parent = 17;
+  const auto record = bytes_of(process);
+  EXPECT_EQ(std::get<ProcessStarted>(std::get<DecodedEvent>(decode(record)).event.body).parent_tgid, 17u);
+}
+
+TEST(Decode, AnExitIsByCodeBySignalOrUnknown) {
+  const auto exit_with = [](int status) {
+    wire_process process{};
+    process.header = header_of(WIRE_EXIT);
+    process.exit_code = status;
+    const auto record = bytes_of(process);
+    return std::get<ProcessExited>(std::get<DecodedEvent>(decode(record)).event.body);
+  };
+  EXPECT_EQ(exit_with(3 << 8).exit_code, 3);
+  EXPECT_FALSE(exit_with(3 << 8).signal.has_value());
+  EXPECT_EQ(exit_with(0).exit_code, 0);
+  EXPECT_EQ(exit_with(9 | 0x80).signal, 9);
+  EXPECT_FALSE(exit_with(9).exit_code.has_value());
+  EXPECT_FALSE(exit_with(WIRE_EXIT_UNKNOWN).exit_code.has_value());
+  EXPECT_FALSE(exit_with(WIRE_EXIT_UNKNOWN).signal.has_value());
+}
+
 TEST(Decode, OwnerComesWithWhatTheKernelSaidOfIt) {
   wire_process process{};
   process.header = header_of(WIRE_OWNER);

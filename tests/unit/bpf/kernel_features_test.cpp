@@ -11,7 +11,7 @@
 namespace tracer {
 namespace {
 
-constexpr std::uint32_t structure = 4, function = 12, variable = 14;
+constexpr std::uint32_t structure = 4, type_definition = 8, function = 12, variable = 14;
 
 // Type information with these names and nothing else.
 std::string types_with(const std::vector<std::pair<std::uint32_t, std::string_view>>& names) {
@@ -43,6 +43,11 @@ TEST(KernelFeatures, ByTheNamesOfFunctions) {
   const KernelFeatures both = features_of({{function, "bpf_loop"}, {function, "bpf_preempt_disable"}});
   EXPECT_TRUE(both.bpf_loop);
   EXPECT_TRUE(both.hold_processor);
+}
+
+TEST(KernelFeatures, SubmissionsAreCountedWhereTheyAreTold) {
+  EXPECT_FALSE(features_of({{type_definition, "btf_trace_io_uring_submit_sqe"}}).io_uring_submissions);  // until 6.2
+  EXPECT_TRUE(features_of({{type_definition, "btf_trace_io_uring_submit_req"}}).io_uring_submissions);
 }
 
 TEST(KernelFeatures, TracepointsArePreemptibleOnlyWhereBothSignsAreThere) {

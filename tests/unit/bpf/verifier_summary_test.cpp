@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "backends/bpf/bpf_object.h"
+#include "backends/bpf/load_failure.h"
 
 namespace tracer {
 namespace {

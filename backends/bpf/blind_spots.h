@@ -1,0 +1,27 @@
+// What BPF programs can count but not see into.
+#pragma once
+
+#include <string_view>
+
+#include "backends/bpf/wire.h"
+
+namespace tracer {
+
+inline constexpr std::string_view blind_io_uring = "io_uring";          // submissions on TCP sockets
+inline constexpr std::string_view blind_32bit = "calls_32bit";          // of 32-bit programs on TCP sockets
+inline constexpr std::string_view blind_unix_sockets = "unix_sockets";  // calls on them
+inline constexpr std::string_view blind_quic = "quic";                  // calls on UDP sockets with port 443
+inline constexpr std::string_view blind_kernel_tls = "kernel_tls";      // connections that ended
+
+struct BlindSpotCounter {
+  std::string_view what;
+  __u64 wire_counters::* counter;
+};
+
+inline constexpr BlindSpotCounter blind_spot_counters[] = {
+    {blind_io_uring, &wire_counters::io_uring},         {blind_32bit, &wire_counters::calls_32bit},
+    {blind_unix_sockets, &wire_counters::unix_sockets}, {blind_quic, &wire_counters::quic},
+    {blind_kernel_tls, &wire_counters::kernel_tls},
+};
+
+}  // namespace tracer

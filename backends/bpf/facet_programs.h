@@ -1,0 +1,34 @@
+// Which programs buy which facet, and what it means when one of them is not attached. Pure.
+#pragma once
+
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "core/backend.h"
+#include "core/base/result.h"
+#include "core/capability.h"
+
+namespace tracer {
+
+// Programs that see processes begin and end. The names are the same in every object with kernel types.
+inline constexpr std::string_view process_programs[] = {"tracer_exec", "tracer_exit", "tracer_fork"};
+// Without these no process is told of; without the third only less is known of it.
+inline constexpr std::span<const std::string_view> needed_process_programs = std::span(process_programs).first(2);
+inline constexpr std::string_view connection_programs[] = {"tracer_set_state", "tracer_destroy"};
+
+struct FacetNeed {
+  Facet facet{};
+  std::span<const std::string_view> programs;  // all of them
+};
+
+// True if bytes or sockets are asked for: the programs at every system call or transfer are needed.
+[[nodiscard]] bool wants_sockets(std::span<const Facet> facets);
+
+// Of the facets asked for, those that an unattached program costs, or that no row of `needs` brings. Fails where
+// nothing is left. `asked` empty: all of `needs`.
+[[nodiscard]] Result<std::vector<RefusedFacet>> settle_facets(std::span<const FacetNeed> needs,
+                                                              std::span<const Facet> asked,
+                                                              std::span<const AttachOutcome> outcomes);
+
+}  // namespace tracer

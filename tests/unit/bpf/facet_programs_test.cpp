@@ -1,0 +1,65 @@
+// A program that is not there costs its facet, and nothing else.
+#include "backends/bpf/facet_programs.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace tracer {
+namespace {
+
+using testing::IsEmpty;
+
+constexpr std::string_view calls[] = {"enter", "exit"};
+constexpr FacetNeed needs[] = {{Facet::http, calls}, {Facet::process, needed_process_programs}};
+
+std::vector<AttachOutcome> outcomes(bool calls_there, bool process_there) {
+  std::vector<AttachOutcome> all(4);
+  all[0].what = "enter", all[1].what = "exit", all[2].what = "tracer_exec", all[3].what = "tracer_exit";
+  for (AttachOutcome& each : all) each.attached = true;
+  if (!calls_there) all[1].attached = false, all[1].reason = "no such event";
+  if (!process_there) all[3].attached = false, all[3].reason = "refused by the kernel's verifier";
+  return all;
+}
+
+TEST(FacetPrograms, NothingIsRefusedWhereAllAreAttached) {
+  const auto refused = settle_facets(needs, {}, outcomes(true, true));
+  ASSERT_TRUE(refused.has_value());
+  EXPECT_THAT(*refused, IsEmpty());
+}
+
+TEST(FacetPrograms, OneProgramCostsOneFacet) {
+  const Facet asked[] = {Facet::http, Facet::process};
+  const auto refused = settle_facets(needs, asked, outcomes(true, false));
+  ASSERT_TRUE(refused.has_value());
+  ASSERT_EQ(refused->size(), 1U);
+  EXPECT_EQ(refused->front().facet, Facet::process);
+  EXPECT_EQ(refused->front().reason, "tracer_exit: refused by the kernel's verifier");
+  const Facet http[] = {Facet::http};
+  EXPECT_THAT(settle_facets(needs, http, outcomes(true, false)).value(), IsEmpty());
+}
+
+TEST(FacetPrograms, WhereNothingIsLeftItIsAFailure) {
+  const Facet asked[] = {Facet::process};
+  const auto refused = settle_facets(needs, asked, outcomes(true, false));
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().context, "tracer_exit: refused by the kernel's verifier");
+  EXPECT_FALSE(settle_facets(needs, {}, {}).has_value());
+}
+
+TEST(FacetPrograms, WhatNoProgramBringsIsRefused) {
+  const Facet asked[] = {Facet::file, Facet::http};
+  const auto refused = settle_facets(needs, asked, outcomes(true, true));
+  ASSERT_TRUE(refused.has_value());
+  ASSERT_EQ(refused->size(), 1U);
+  EXPECT_EQ(refused->front().facet, Facet::file);
+}
+
+TEST(FacetPrograms, OnlyProcessesNeedNoSockets) {
+  const Facet process[] = {Facet::process}, both[] = {Facet::process, Facet::connection};
+  EXPECT_FALSE(wants_sockets(process));
+  EXPECT_TRUE(wants_sockets(both));
+  EXPECT_TRUE(wants_sockets({}));
+}
+
+}  // namespace
+}  // namespace tracer
