@@ -1,5 +1,9 @@
 // Opens tp_btf and raw_tp, whose programs find the socket behind a descriptor in the kernel.
+#include <algorithm>
+
+#include "backends/bpf/blind_spots.h"
 #include "backends/bpf/control_maps.h"
+#include "backends/bpf/facet_programs.h"
 #include "backends/bpf/kernel_features.h"
 #include "backends/tracepoint/openers.h"
 
@@ -14,6 +18,20 @@ namespace {
 
 // Without these there is nothing to see; each of the others costs only what it buys.
 constexpr std::string_view required_programs[] = {"tracer_sys_enter", "tracer_sys_exit"};
+constexpr FacetNeed needs[] = {{Facet::http, required_programs},
+                               {Facet::connection, connection_programs},
+                               {Facet::process, needed_process_programs}};
+
+constexpr std::string_view io_uring_program = "tracer_io_uring";
+
+// What these programs count of what they cannot see into. `outcomes`: what was left out at loading.
+std::vector<std::string_view> blind_spots(const KernelFeatures& features, std::span<const AttachOutcome> outcomes) {
+  std::vector<std::string_view> counted{blind_unix_sockets, blind_quic, blind_kernel_tls};
+  if (!compat_syscalls().empty()) counted.push_back(blind_32bit);
+  const bool refused = std::ranges::find(outcomes, io_uring_program, &AttachOutcome::what) != outcomes.end();
+  if (features.io_uring_submissions && !refused) counted.push_back(blind_io_uring);
+  return counted;
+}
 
 std::span<const unsigned char> object_for(const TracepointOptions& options, const KernelFeatures& features) {
   if (options.mechanism == Mechanism::raw_tp) return std::span(tracepoint_raw_start, tracepoint_raw_end);
@@ -32,6 +50,9 @@ Result<OpenedBackend> open_kernel_sockets(const TracepointOptions& options) {
   image.twice = features->preemptible_tracepoints;
   image.bytes = object_for(options, *features);
   image.name = "tracer";
+  const bool sockets = wants_sockets(options.facets);
+  if (!features->io_uring_submissions) image.leave_out.push_back(io_uring_program);
+  if (!sockets) image.only.assign(std::begin(process_programs), std::end(process_programs));
   image.btf_path = options.btf_path;
   image.map_entries = {{"copy_works", possible_processors()},
                        {"events", static_cast<std::uint32_t>(options.ring_bytes)}};
@@ -43,14 +64,20 @@ Result<OpenedBackend> open_kernel_sockets(const TracepointOptions& options) {
   BpfBackendOptions running = running_options(options);
   running.twice = image.twice;
   running.ports = options.ports;
+  if (sockets) running.blind = blind_spots(*features, opened.outcomes);
   auto backend = BpfBackend::make(std::move(*object), std::move(running));
   if (!backend) return std::unexpected(backend.error());
   BpfObject& loaded = (*backend)->object();
-  if (auto written = write_syscall_ops(loaded.map_fd("ops"), socket_syscalls()); !written)
-    return std::unexpected(written.error());
+  for (const auto& calls : {socket_syscalls(), compat_syscalls()})
+    if (auto written = write_syscall_ops(loaded.map_fd("ops"), calls); !written)
+      return std::unexpected(written.error());
   loaded.attach_all(opened.outcomes);
-  if (auto complete = require_attached(required_programs, opened.outcomes); !complete)
-    return std::unexpected(complete.error());
+  auto refused = settle_facets(needs, options.facets, opened.outcomes);
+  if (!refused) return std::unexpected(refused.error());
+  opened.refused = std::move(*refused);
+  if (sockets)
+    if (auto complete = require_attached(required_programs, opened.outcomes); !complete)
+      return std::unexpected(complete.error());
   if (auto tested = (*backend)->run_self_test(); !tested) return std::unexpected(tested.error());
   opened.self_test_seen = (*backend)->self_data_seen();
   opened.backend = std::move(*backend);

@@ -1,17 +1,14 @@
 // Opens syscall_tp, the floor: two programs on every system call that touches sockets or descriptors, with what user
 // space has to add because the kernel's types are not known.
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <array>
-#include <cerrno>
+#include <algorithm>
+#include <iterator>
 
 #include "backends/bpf/control_maps.h"
+#include "backends/bpf/facet_programs.h"
 #include "backends/bpf/hash_map.h"
-#include "backends/tracepoint/event_format.h"
 #include "backends/tracepoint/kernel_descriptors.h"
 #include "backends/tracepoint/openers.h"
-#include "core/base/unique_fd.h"
+#include "backends/tracepoint/tracefs.h"
 
 extern "C" {
 extern const unsigned char tracepoint_floor_start[], tracepoint_floor_end[];
@@ -20,32 +17,6 @@ extern const unsigned char tracepoint_floor_perf_start[], tracepoint_floor_perf_
 
 namespace tracer {
 namespace {
-
-constexpr std::string_view tracefs_roots[] = {"/sys/kernel/tracing", "/sys/kernel/debug/tracing"};
-
-Result<std::string> read_small_file(const std::string& path) {
-  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) return std::unexpected(os_failure(errno, "open " + path));
-  std::array<char, 16384> buffer;
-  const ssize_t size = ::read(file.get(), buffer.data(), buffer.size());
-  if (size < 0) return std::unexpected(os_failure(errno, "read " + path));
-  return std::string(buffer.data(), static_cast<std::size_t>(size));
-}
-
-Result<EventFormat> read_format(const std::string& event) {
-  Error last{Errc::not_found, 0, "no tracefs", "mount -t tracefs tracefs /sys/kernel/tracing"};
-  for (std::string_view root : tracefs_roots) {
-    const auto text = read_small_file(std::string(root) + "/events/" + event + "/format");
-    if (!text) {
-      last = text.error();
-      continue;
-    }
-    auto format = parse_event_format(*text);
-    if (format) return *std::move(format);
-    last = Error{Errc::malformed, 0, event + ": not a format file", {}};
-  }
-  return std::unexpected(last);
-}
 
 struct LayoutField {
   const char* event;
@@ -76,7 +47,7 @@ wire_layout find_layout(std::vector<std::string>& absent) {
   std::string_view read;
   Result<EventFormat> format;
   for (const LayoutField& wanted : layout_fields) {
-    if (read != wanted.event) format = read_format(wanted.event);  // fields of one event stand together
+    if (read != wanted.event) format = read_event_format(wanted.event);  // fields of one event stand together
     read = wanted.event;
     const EventField* field = format ? format->find(wanted.field) : nullptr;
     if (field == nullptr) {
@@ -101,15 +72,44 @@ constexpr EventProgram event_programs[] = {
     {"floor_process_exit", "sched", "sched_process_exit"},
 };
 
+constexpr std::string_view life_programs[] = {"floor_fork", "floor_exec", "floor_process_exit"};
+constexpr std::string_view state_events[] = {"sock:inet_sock_set_state"};
+constexpr std::string_view life_events[] = {"sched:sched_process_exec", "sched:sched_process_exit"};
+constexpr std::string_view process_missing[] = {"exit_code", "signal", "ppid"};  // not in these events' records
+constexpr FacetNeed needs[] = {
+    {Facet::http, {}},  // its system calls are looked at one by one
+    {Facet::connection, state_events},
+    {Facet::process, life_events},
+};
+
 // The system calls without which HTTP cannot be seen at all.
 bool is_required(std::string_view syscall) {
   return syscall == "read" || syscall == "write" || syscall == "sendto" || syscall == "recvfrom";
 }
 
+Result<void> attach_syscalls(BpfObject& object, std::vector<AttachOutcome>& outcomes) {
+  for (const SyscallOp& call : descriptor_syscalls()) {
+    const bool data = call.op <= WIRE_OP_RECVMMSG;
+    const std::string name(call.name);
+    AttachOutcome exit = call.op == WIRE_OP_CLOSE
+                             ? AttachOutcome{"syscalls:sys_exit_" + name, true, {}}
+                             : object.attach_tracepoint(data ? "floor_data_exit" : "floor_descriptor_exit", "syscalls",
+                                                        "sys_exit_" + name);
+    AttachOutcome enter = object.attach_tracepoint("floor_enter", "syscalls", "sys_enter_" + name);
+    for (const AttachOutcome& outcome : {exit, enter})
+      if (!outcome.attached && is_required(name))
+        return fail(Errc::not_supported, outcome.what + ": " + outcome.reason);
+    outcomes.push_back(
+        {"syscalls:" + name, enter.attached && exit.attached, enter.attached ? exit.reason : enter.reason});
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<OpenedBackend> open_syscalls(const TracepointOptions& options) {
-  if (options.ownership == nullptr)
+  const bool sockets = wants_sockets(options.facets);
+  if (sockets && options.ownership == nullptr)
     return fail(Errc::invalid_argument, "syscall_tp needs somebody who knows which socket a descriptor is");
   BpfImage image;
   image.bytes = options.ring_buffer ? std::span(tracepoint_floor_start, tracepoint_floor_end)
@@ -117,6 +117,7 @@ Result<OpenedBackend> open_syscalls(const TracepointOptions& options) {
   image.name = "tracer";
   image.map_entries = {{"copy_works", possible_processors()}};
   if (options.ring_buffer) image.map_entries.push_back({"events", static_cast<std::uint32_t>(options.ring_bytes)});
+  if (!sockets) image.only.assign(std::begin(life_programs), std::end(life_programs));
   OpenedBackend opened;
   opened.kind = BackendKind::tracepoint;
   opened.mechanism = options.mechanism;
@@ -137,36 +138,31 @@ Result<OpenedBackend> open_syscalls(const TracepointOptions& options) {
 
   bool destroy_seen = false;
   for (const EventProgram& each : event_programs) {
+    if (!sockets && std::ranges::find(life_programs, each.program) == std::end(life_programs)) continue;
     const std::string name = std::string(each.category) + "/" + each.event;
     bool known = true;
     for (const std::string& event : absent) known = known && event != name;
-    AttachOutcome outcome = known
-                                ? loaded.attach_tracepoint(each.program, each.category, each.event)
-                                : AttachOutcome{name, false, "this kernel's record has other fields, or no such event"};
+    AttachOutcome outcome = known ? loaded.attach_tracepoint(each.program, each.category, each.event)
+                                  : AttachOutcome{std::string(each.category) + ":" + each.event, false,
+                                                  "this kernel's record has other fields, or no such event"};
     if (outcome.attached && std::string_view(each.program) == "floor_destroy") destroy_seen = true;
     opened.outcomes.push_back(std::move(outcome));
   }
-  for (const SyscallOp& call : descriptor_syscalls()) {
-    const bool data = call.op <= WIRE_OP_RECVMMSG;
-    const std::string name(call.name);
-    AttachOutcome exit = call.op == WIRE_OP_CLOSE
-                             ? AttachOutcome{"syscalls:sys_exit_" + name, true, {}}
-                             : loaded.attach_tracepoint(data ? "floor_data_exit" : "floor_descriptor_exit", "syscalls",
-                                                        "sys_exit_" + name);
-    AttachOutcome enter = loaded.attach_tracepoint("floor_enter", "syscalls", "sys_enter_" + name);
-    for (const AttachOutcome& outcome : {exit, enter})
-      if (!outcome.attached && is_required(name))
-        return fail(Errc::not_supported, outcome.what + ": " + outcome.reason);
-    opened.outcomes.push_back(
-        {"syscalls:" + name, enter.attached && exit.attached, enter.attached ? exit.reason : enter.reason});
-  }
+  if (sockets)
+    if (auto attached = attach_syscalls(loaded, opened.outcomes); !attached) return std::unexpected(attached.error());
+  auto refused = settle_facets(needs, options.facets, opened.outcomes);
+  if (!refused) return std::unexpected(refused.error());
+  opened.refused = std::move(*refused);
 
   // Attach first, look second: what is opened in between is seen by the programs, and their entries stay.
-  auto map = kernel_descriptors(loaded.map_fd("descriptors"), loaded.map_fd("streams"));
-  DescriptorTrackerOptions tracking;
-  tracking.destroy_seen = destroy_seen;
-  (*backend)->follow(std::make_unique<DescriptorTracker>(*options.ownership, std::move(map), tracking));
+  if (sockets) {
+    auto map = kernel_descriptors(loaded.map_fd("descriptors"), loaded.map_fd("streams"));
+    DescriptorTrackerOptions tracking;
+    tracking.destroy_seen = destroy_seen;
+    (*backend)->follow(std::make_unique<DescriptorTracker>(*options.ownership, std::move(map), tracking));
+  }
 
+  opened.missing.assign(std::begin(process_missing), std::end(process_missing));
   if (auto tested = (*backend)->run_self_test(); !tested) return std::unexpected(tested.error());
   opened.self_test_seen = (*backend)->self_data_seen();
   opened.backend = std::move(*backend);

@@ -10,7 +10,9 @@ namespace tracer {
 [[nodiscard]] Result<OpenedBackend> open_syscalls(const TracepointOptions& options);
 [[nodiscard]] Result<OpenedBackend> open_typed_syscalls(const TracepointOptions& options);
 
-// What all of them have in common; the heartbeat is a write(2) to WIRE_BEAT_FD.
+[[nodiscard]] Result<OpenedBackend> open_tracefs(const TracepointOptions& options);  // without BPF
+
+// What those on BPF have in common; the heartbeat is a write(2) to WIRE_BEAT_FD, or without socket programs a thread.
 [[nodiscard]] BpfBackendOptions running_options(const TracepointOptions& options);
 
 }  // namespace tracer

@@ -3,6 +3,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "backends/bpf/facet_programs.h"
+#include "backends/bpf/thread_beat.h"
 #include "backends/tracepoint/openers.h"
 
 namespace tracer {
@@ -23,7 +25,12 @@ BpfBackendOptions running_options(const TracepointOptions& options) {
   running.ring_bytes = options.ring_bytes;
   running.ring_buffer = options.ring_buffer;
   running.mappable_arrays = options.mappable_arrays;
-  running.beat = std::make_unique<WriteBeat>();
+  running.measure_time = options.measure_time;
+  running.exchange = wants_sockets(options.facets);
+  if (running.exchange)
+    running.beat = std::make_unique<WriteBeat>();
+  else
+    running.beat = std::make_unique<ThreadBeat>();
   return running;
 }
 
@@ -35,6 +42,8 @@ Result<OpenedBackend> open_tracepoint(const TracepointOptions& options) {
       return open_kernel_sockets(options);
     case Mechanism::syscall_tp:
       return open_syscalls(options);
+    case Mechanism::tracefs:
+      return open_tracefs(options);
     default:
       return fail(Errc::invalid_argument, "tracepoint has no mechanism " + std::string(to_string(options.mechanism)));
   }

@@ -1,11 +1,13 @@
 // Backend `tracepoint`: system calls on TCP sockets, seen at the kernel's tracepoints.
 //
 // Mechanisms, best first: tp_btf and raw_tp resolve descriptors to sockets in the kernel and need its type information;
-// syscall_tp needs none and asks user space which socket a descriptor is.
+// syscall_tp needs none and asks user space which socket a descriptor is; tracefs does without bpf(2) and tells of
+// processes, opened files and connections, but never a byte.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +28,13 @@ struct TracepointOptions {
   // No payload of flows that have none of them is copied; see BpfBackendOptions. Where descriptors are followed instead
   // of sockets the kernel does not know ports, and all payload is copied.
   std::vector<std::uint16_t> ports;
+  // What is wanted: programs or events that none of these need are not attached. Empty: all that
+  // the mechanism brings.
+  std::vector<Facet> facets;
+  bool measure_time = false;  // probe_time_ns() is wanted; it costs every run of a program about 25 ns
+  // tracefs: false: by an own tracing instance only; true: by perf_event_open(2) only. Absent: the first that works,
+  // the instance before perf, because a BPF program of anybody's that answers 0 takes an event away from all of perf.
+  std::optional<bool> by_perf;
   Ownership* ownership = nullptr;  // needed by syscall_tp, and by tp_btf without kernel reads; must outlive the backend
 };
 
