@@ -3,7 +3,11 @@
 #include <array>
 
 #include "backends/ebpf/ebpf.h"
+#include "backends/pcap/pcap_backend.h"
+#include "backends/procfs/polling.h"
+#include "backends/procfs/proc_events.h"
 #include "backends/tracepoint/tracepoint.h"
+#include "cli/procfs_parts.h"
 
 namespace tracer::cli {
 namespace {
@@ -23,6 +27,8 @@ Options options_for(const OpenRequest& request) {
   options.mappable_arrays = supported(*request.report, Capability::bpf_mmapable_array);
   options.kernel_reads = supported(*request.report, Capability::bpf_probe_read_kernel);
   options.ports.assign(request.ports.begin(), request.ports.end());
+  options.facets.assign(request.facets.begin(), request.facets.end());
+  options.measure_time = request.measure_time;
   return options;
 }
 
@@ -38,12 +44,41 @@ Result<OpenedBackend> tracepoint(const OpenRequest& request) {
   return open_tracepoint(options);
 }
 
+Result<OpenedBackend> pcap(const OpenRequest& request) {
+  PcapOptions options;
+  options.interface = request.interface;
+  if (request.ring_kib) options.buffer_bytes = std::uint64_t{*request.ring_kib} << 10;
+  options.ports.assign(request.ports.begin(), request.ports.end());
+  if (request.procfs != nullptr) options.owners = request.procfs->owners().get();
+  return open_pcap(options);
+}
+
+Result<OpenedBackend> polling(const OpenRequest& request) {
+  PollingOptions options;
+  if (request.procfs != nullptr) options.owners = request.procfs->owners();
+  return open_polling(std::move(options));
+}
+
+ProcEventsOptions process_options(const OpenRequest& request) {
+  ProcEventsOptions options;
+  if (request.procfs != nullptr) options.processes = request.procfs->processes();
+  return options;
+}
+
+Result<OpenedBackend> proc_events(const OpenRequest& request) { return open_proc_events(process_options(request)); }
+Result<OpenedBackend> process_poll(const OpenRequest& request) { return open_process_poll(process_options(request)); }
+
 constexpr std::array rows{
     BackendRow{BackendKind::ebpf, Mechanism::fentry, ebpf},
     BackendRow{BackendKind::ebpf, Mechanism::kprobe, ebpf},
     BackendRow{BackendKind::tracepoint, Mechanism::tp_btf, tracepoint},
     BackendRow{BackendKind::tracepoint, Mechanism::raw_tp, tracepoint},
     BackendRow{BackendKind::tracepoint, Mechanism::syscall_tp, tracepoint},
+    BackendRow{BackendKind::tracepoint, Mechanism::tracefs, tracepoint},
+    BackendRow{BackendKind::pcap, Mechanism::af_packet, pcap},
+    BackendRow{BackendKind::procfs, Mechanism::sock_diag, polling},
+    BackendRow{BackendKind::procfs, Mechanism::proc_events, proc_events},
+    BackendRow{BackendKind::procfs, Mechanism::poll, process_poll},
 };
 
 }  // namespace

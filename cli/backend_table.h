@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
 
 #include "core/backend.h"
 #include "core/capability.h"
@@ -11,13 +12,19 @@
 
 namespace tracer::cli {
 
+class ProcfsParts;
+
 struct OpenRequest {
   Mechanism mechanism{};
+  std::span<const Facet> facets;             // wanted of it; which of them did not attach is in OpenedBackend::refused
   const CapabilityReport* report = nullptr;  // never null; what is not supported there must not be used
   Ownership* ownership = nullptr;            // null: /proc cannot be read
+  ProcfsParts* procfs = nullptr;             // null: packets are not attributed to processes
   bool chosen = false;                       // the user named this backend or mechanism: open it with its limits
   std::optional<std::uint32_t> ring_kib;     // absent: the backend's own default
   std::span<const std::uint16_t> ports;  // payload of connections without one of them is not needed; empty: of all is
+  std::string_view interface{};          // only its packets; empty: of all
+  bool measure_time = false;             // Backend::probe_time_ns() is wanted
 };
 
 struct BackendRow {

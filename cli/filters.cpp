@@ -79,6 +79,16 @@ bool is_named(const Party& party, std::string_view name) {
          (contains_caseless(party.process->comm, name) || contains_caseless(party.process->executable, name));
 }
 
+// Of a record about one process; nullopt: it is about something else.
+std::optional<std::shared_ptr<const ProcessFacts>> process_of(const Record& record) {
+  return std::visit(
+      []<typename Body>(const Body& body) -> std::optional<std::shared_ptr<const ProcessFacts>> {
+        if constexpr (requires { body.process; }) return body.process;
+        return std::nullopt;
+      },
+      record.body);
+}
+
 }  // namespace
 
 std::string_view option_of(FilterKind kind) {
@@ -163,8 +173,12 @@ bool Filters::holds(FilterKind kind, const FlowIdentity& flow, const HttpTransac
 bool Filters::pass(const Record& record) {
   const auto* http = std::get_if<HttpTransaction>(&record.body);
   const auto* connection = std::get_if<ConnectionSummary>(&record.body);
-  if (http == nullptr && connection == nullptr) return true;
-  const FlowIdentity& flow = http != nullptr ? http->flow : connection->flow;
+  const auto process = process_of(record);
+  if (http == nullptr && connection == nullptr && !process) return true;
+  // A process by itself has no addresses: a filter that asks for some lets none pass.
+  FlowIdentity alone;
+  if (process) alone.server.process = *process;
+  const FlowIdentity& flow = http != nullptr ? http->flow : connection != nullptr ? connection->flow : alone;
   ++counts_.seen;
   bool passed = true;
   for (std::size_t i = 0; i < filter_count; ++i) {

@@ -53,6 +53,8 @@ void append_section(std::string& out, std::string_view title, Section section) {
 std::string overview() {
   std::string out =
       "Usage: tracer [--auto] [OPTION]...\n"
+      "       tracer replay FILE [OPTION]...\n"
+      "       tracer doctor [OPTION]...\n"
       "       tracer help [COMMAND] | version | licenses\n"
       "\n"
       "Shows the HTTP transactions of every process on this machine, live, by the\n"
@@ -62,7 +64,9 @@ std::string overview() {
       "  sudo tracer                             everything, one line each\n"
       "  sudo tracer --name nginx --status 5xx   what nginx answers with an error\n"
       "  sudo tracer -d 10 -f json-stream -o trace.json\n"
-      "                                          ten seconds as JSON, into a file\n";
+      "                                          ten seconds as JSON, into a file\n"
+      "  tracer replay capture.pcap              what a capture file holds\n"
+      "  sudo tracer doctor                      what works here, what not, and why\n";
   append_section(out, "What to capture, and how:", Section::choice);
   append_section(out, "Filters (values of one are alternatives; different ones must all hold):", Section::filter);
   append_section(out, "Output:", Section::output);
@@ -87,6 +91,27 @@ std::string help_text(std::string_view topic) {
         "\n"
         "Without a command: the overview of all options (also: tracer --help).\n";
     append_section(out, "Advanced options:", Section::advanced);
+    return out;
+  }
+  if (topic == "doctor") {
+    std::string out =
+        "Usage: tracer doctor [OPTION]...\n"
+        "\n"
+        "Says what this kernel and these privileges allow, what a trace will take of it,\n"
+        "which record fields that can never fill, why nothing better is here, and what\n"
+        "could be done. Options that choose how to capture work as in a trace: with them\n"
+        "it says what would be. Exit status: 0 something works, 4 nothing does.\n";
+    append_section(out, "Options:", Section::doctor);
+    return out;
+  }
+  if (topic == "replay") {
+    std::string out =
+        "Usage: tracer replay FILE [OPTION]...\n"
+        "\n"
+        "Shows what a capture file holds (pcap or pcapng; `-`: standard input), without\n"
+        "privileges. Filters and output options work as for live capture; those that\n"
+        "choose how to capture, --pid and --name do not. A slow reader loses nothing.\n";
+    append_section(out, "Output:", Section::output);
     return out;
   }
   if (topic == "version") return "Usage: tracer version\n\nPrints the version (also: tracer --version).\n";

@@ -8,6 +8,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <list>
+#include <utility>
 
 namespace tracer::cli {
 namespace {
@@ -54,29 +55,42 @@ class Loop {
     if (!error && ::sigaction(SIGHUP, nullptr, &inherited) == 0 && inherited.sa_handler != SIG_IGN)
       signals_.add(SIGHUP, error);
     if (error) return std::unexpected(asio_failure(error, "handle SIGINT and SIGTERM"));
-    for (const int fd : descriptors.backends) {
-      if (fd < 0) continue;
-      backends_.emplace_back(context_);
-      error = backends_.back().assign(fd);
-      if (error) return std::unexpected(asio_failure(error, "wait for the backend's descriptor"));
-    }
+    if (auto watched = watch(descriptors.backends); !watched) return watched;
     // A file cannot be waited for (EPERM); the timer is enough then.
     output_open_ = descriptors.output >= 0 && !output_.assign(descriptors.output);
     return {};
   }
 
-  void run() {
+  // The error that ended it, if one did.
+  Result<void> run() {
     wait_for_signal();
-    for (Watched& backend : backends_) wait_for(backend);
     asio::post(context_, [this] { step(Wake::start); });
     context_.run();
+    return std::exchange(failure_, {});
   }
 
  private:
+  // All are given back before one is taken: a number of before may be another descriptor now.
+  Result<void> watch(const std::vector<int>& fds) {
+    backends_.clear();
+    for (const int fd : fds) {
+      if (fd < 0) continue;
+      backends_.emplace_back(context_);
+      const error_code error = backends_.back().assign(fd);
+      if (error) return std::unexpected(asio_failure(error, "wait for the backend's descriptor"));
+      wait_for(backends_.back());
+    }
+    return {};
+  }
+
   void step(Wake wake) {
     if (stopped_) return;
     const Next next = client_.step(wake, std::chrono::steady_clock::now());
-    if (next.stop) {
+    if (next.backends) {
+      ++generation_;
+      failure_ = watch(*next.backends);
+    }
+    if (next.stop || !failure_) {
       stopped_ = true;
       context_.stop();
       return;
@@ -112,10 +126,10 @@ class Loop {
   }
 
   void wait_for(Watched& backend) {
-    backend.wait(stream_descriptor::wait_read, [this, &backend](const error_code& error) {
-      if (error == asio::error::operation_aborted || stopped_) return;
+    backend.wait(stream_descriptor::wait_read, [this, &backend, born = generation_](const error_code& error) {
+      if (error == asio::error::operation_aborted || stopped_ || born != generation_) return;
       step(Wake::backend);
-      if (!stopped_ && !error) wait_for(backend);
+      if (!stopped_ && !error && born == generation_) wait_for(backend);
     });
   }
 
@@ -132,6 +146,8 @@ class Loop {
   asio::signal_set signals_;
   asio::steady_timer timer_;
   std::list<Watched> backends_;
+  unsigned generation_ = 0;  // of backends_
+  Result<void> failure_;
   Watched output_;
   bool output_open_ = false;
   bool output_waiting_ = false;
@@ -156,8 +172,7 @@ Result<void> run_loop(LoopClient& client, const LoopDescriptors& descriptors) {
   try {  // Asio reports a failed epoll_create or out of memory by exception
     Loop loop(client);
     if (auto opened = loop.open(descriptors); !opened) return opened;
-    loop.run();
-    return {};
+    return loop.run();
   } catch (const boost::system::system_error& error) {
     return std::unexpected(asio_failure(error.code(), "event loop"));
   }

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "core/base/result.h"
@@ -24,6 +25,8 @@ struct Next {
   bool again = false;                   // there is more to do now, but signals first
   bool until_writable = false;          // wake when the output takes more
   std::chrono::milliseconds timer{50};  // wake after this time at the latest
+  // Set: wait for these from now on, in place of LoopDescriptors::backends. Those of before may be closed already.
+  std::optional<std::vector<int>> backends{};
 };
 
 class LoopClient {

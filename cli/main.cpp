@@ -4,27 +4,28 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <functional>
 
+#include "backends/bpf/load_failure.h"
+#include "backends/pcap/pcap_backend.h"
+#include "backends/pcap/privileges.h"
 #include "backends/procfs/ownership.h"
 #include "cli/backend_table.h"
+#include "cli/doctor.h"
 #include "cli/help.h"
+#include "cli/no_ownership.h"
 #include "cli/options.h"
+#include "cli/procfs_parts.h"
+#include "cli/replay.h"
 #include "cli/talk.h"
 #include "cli/trace.h"
+#ifdef TRACER_FAULTS
+#include "cli/faults.h"
+#endif
 #include "probe-matrix/prober.h"
 
 namespace tracer::cli {
 namespace {
-
-// Where /proc cannot be read: nothing is known of any process.
-class NoOwnership final : public Ownership {
- public:
-  std::optional<ProcessFacts> process(std::uint32_t) override { return std::nullopt; }
-  std::vector<ProcessFacts> all_processes() override { return {}; }
-  FdAnswer descriptor(std::uint32_t, int) override { return {FdKind::unreadable, {}}; }
-  std::uint64_t network_namespace(std::uint32_t) override { return 0; }
-  std::vector<OwnedSocket> all_tcp_descriptors() override { return {}; }
-};
 
 // A descriptor 0, 1 or 2 that was closed by who started us would be given to the next file opened, and then written to.
 // True: standard output was there.
@@ -54,35 +55,108 @@ int print(std::string_view text, const Talk& talk) {
   return exit_ok;
 }
 
-int trace(const Options& options, const Talk& talk, bool have_output, std::chrono::steady_clock::time_point began) {
+// The file that the options name, or standard output.
+struct Destination {
   UniqueFd file;
+  int fd = STDOUT_FILENO;
+};
+std::optional<Destination> destination(const Options& options, const Talk& talk, bool have_output) {
+  Destination to;
   if (!options.output_path.empty()) {
     auto opened = OutputQueue::open_file(options.output_path);
     if (!opened) {
       talk.error(opened.error());
-      return exit_error;
+      return std::nullopt;
     }
-    file = std::move(*opened);
+    to.file = std::move(*opened);
+    to.fd = to.file.get();
   } else if (!have_output) {
     talk.error(Error{Errc::invalid_argument, 0, "standard output is closed", "tracer -o /tmp/trace.json"});
-    return exit_error;
+    return std::nullopt;
   }
+  return to;
+}
+
+void give_up_privileges(std::span<const int> but, const Talk& talk) {
+  if (const auto kept = keep_only(but); !kept) talk.notice("privileges are kept: " + kept.error().context);
+}
+
+int replay(const Options& options, const Talk& talk, bool have_output, std::chrono::steady_clock::time_point began) {
+  const auto to = destination(options, talk, have_output);
+  if (!to) return exit_error;
+  const auto open = [&](const std::string& path) -> Result<OpenedBackend> {
+    PcapOptions pcap;
+    pcap.ports = options.filters.ports;
+    auto opened = open_pcap_file(path, pcap);
+    if (opened) give_up_privileges({}, talk);  // what follows reads bytes from strangers
+    return opened;
+  };
+  return run_replay({options, open, to->fd, talk, began});
+}
+
+int trace(const Options& options, const Talk& talk, bool have_output, std::chrono::steady_clock::time_point began,
+          const std::function<void(OpenedBackend&)>& on_opened) {
+  const auto to = destination(options, talk, have_output);
+  if (!to) return exit_error;
 
   NoOwnership nobody;
   Ownership* ownership = &nobody;
-  const auto procfs = ProcOwnership::open();
+  ProcfsParts parts;
+  OwnershipOptions ownership_options;
+  ownership_options.processes = parts.processes();
+  const auto procfs = ProcOwnership::open(std::move(ownership_options));
   if (procfs) {
     ownership = procfs->get();
   } else {
     talk.notice("processes will not be named: " + procfs.error().context);
   }
   HostSystem system;
-  const CapabilityReport report = probe_all(system);
-  return run_trace({options, report, backend_rows(), *ownership, file ? file.get() : STDOUT_FILENO, talk, began, {}});
+  // What is shown where nothing of the default can be is part of the question.
+  std::vector<Facet> facets = options.show;
+  for (const Requirement& required : options.required) facets.push_back(required.facet);
+  if (!options.show_given) facets.push_back(Facet::connection);
+  const CapabilityReport report = probe_needed(system, capabilities_for(facets));
+  // With nothing to fall back to, nothing will be opened that needs more.
+  const bool packets_only = options.backends == std::vector{BackendKind::pcap};
+  const auto opened = [&](OpenedBackend& backend) {
+    if (on_opened) on_opened(backend);
+    if (packets_only) give_up_privileges(owner_lookup_capabilities(), talk);
+  };
+  return run_trace({options, report, backend_rows(), *ownership, &parts, to->fd, talk, began, {}, opened});
 }
 
-int run(std::span<const std::string> args, std::chrono::steady_clock::time_point began) {
+int doctor(const Options& options, const Talk& talk, bool have_output) {
+  const auto to = destination(options, talk, have_output);
+  if (!to) return exit_error;
+  NoOwnership nobody;
+  const auto procfs = ProcOwnership::open();
+  ProcfsParts parts;
+  const auto probe = [] {
+    HostSystem system;
+    return probe_all(system);
+  };
+  const auto refused = [] {
+    std::vector<RefusedProgram> programs;
+    for (LoadFailure& failure : take_load_failures())
+      programs.push_back({std::move(failure.object), std::move(failure.program), std::string(to_string(failure.code)),
+                          std::move(failure.log)});
+    return programs;
+  };
+  return run_doctor({options, probe, host_facts(), this_machine().host, refused, backend_rows(),
+                     procfs ? **procfs : static_cast<Ownership&>(nobody), &parts, to->fd, talk});
+}
+
+int run(std::vector<std::string> args, std::chrono::steady_clock::time_point began) {
   const bool have_output = hold_standard_descriptors();
+  std::function<void(OpenedBackend&)> on_opened;
+#ifdef TRACER_FAULTS
+  const auto faults = take_faults(args);
+  if (!faults) {
+    Talk(Talkative::normal).error(faults.error());
+    return exit_usage;
+  }
+  on_opened = [&](OpenedBackend& backend) { make_faulty(backend, *faults, began); };
+#endif
   const auto options = parse_options(args);
   if (!options) {
     Talk(Talkative::normal).error(options.error());
@@ -91,7 +165,11 @@ int run(std::span<const std::string> args, std::chrono::steady_clock::time_point
   const Talk talk(options->quiet ? Talkative::quiet : options->verbose ? Talkative::verbose : Talkative::normal);
   switch (options->command) {
     case Command::trace:
-      return trace(*options, talk, have_output, began);
+      return trace(*options, talk, have_output, began, on_opened);
+    case Command::replay:
+      return replay(*options, talk, have_output, began);
+    case Command::doctor:
+      return doctor(*options, talk, have_output);
     case Command::help:
       return print(help_text(options->help_topic), talk);
     case Command::version:
@@ -107,6 +185,5 @@ int run(std::span<const std::string> args, std::chrono::steady_clock::time_point
 
 int main(int argc, char** argv) {
   const auto began = std::chrono::steady_clock::now();
-  const std::vector<std::string> args(argv + 1, argv + argc);
-  return tracer::cli::run(args, began);
+  return tracer::cli::run({argv + 1, argv + argc}, began);
 }

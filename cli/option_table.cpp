@@ -89,6 +89,14 @@ Result<void> ring_kib(Options& options, Text value) {
   return {};
 }
 
+// "5" or "2.5"; more than nothing and at most 100.
+Result<void> percent(std::optional<double>& to, Text value) {
+  const auto parsed = parse_percent(value);
+  if (!parsed) return std::unexpected(parsed.error());
+  to = *parsed;
+  return {};
+}
+
 constexpr std::array rows{
     OptionRow{"auto", 0, "", "trace with the best backends that work here (the default)", "", Section::choice,
               [](Options&, Text) -> Result<void> { return {}; }},
@@ -113,6 +121,18 @@ constexpr std::array rows{
                 o.required.push_back(*requirement);
                 return {};
               }},
+
+    OptionRow{"interface", 'i', "NAME", "only packets of this interface; means --backend pcap", "eth0", Section::choice,
+              [](Options& o, Text v) -> Result<void> {
+                if (v.empty()) return fail(Errc::invalid_argument, "the value is empty");
+                o.interface = v;
+                return {};
+              }},
+    OptionRow{"max-overhead", 0, "PERCENT", "of one processor: over it the dearest part of the capture is given up",
+              "5", Section::choice, [](Options& o, Text v) { return percent(o.overhead_percent_max, v); }},
+    OptionRow{"loss-threshold", 0, "PERCENT",
+              "of events lost, three seconds in a row: above it the next backend takes over; default 25, 100: never",
+              "50", Section::advanced, [](Options& o, Text v) { return percent(o.loss_percent_max, v); }},
 
     OptionRow{"pid", 'p', "PID", "client or server is this process", "1", Section::filter,
               [](Options& o, Text v) {
@@ -192,15 +212,38 @@ constexpr std::array rows{
                 return {};
               }},
 
+    OptionRow{"json", 0, "", "the report as JSON (docs/schema/doctor.schema.json)", "", Section::doctor,
+              [](Options& o, Text) -> Result<void> {
+                o.json = true;
+                return {};
+              }},
+    OptionRow{"verify", 0, "", "open what was planned, make traffic, and say what of it was seen", "", Section::doctor,
+              [](Options& o, Text) -> Result<void> {
+                o.verify = true;
+                return {};
+              }},
+    OptionRow{"from", 0, "REPORT", "plan for the machine that this JSON report is of; -: standard input", "report.json",
+              Section::doctor,
+              [](Options& o, Text v) -> Result<void> {
+                if (v.empty()) return fail(Errc::invalid_argument, "the value is empty");
+                o.from_path = v;
+                return {};
+              }},
+    OptionRow{"bundle", 0, "FILE", "also write a file for a bug report: the report, and what the kernel said",
+              "tracer-bundle.json", Section::doctor,
+              [](Options& o, Text v) -> Result<void> {
+                if (v.empty()) return fail(Errc::invalid_argument, "the value is empty");
+                o.bundle_path = v;
+                return {};
+              }},
+
     OptionRow{"ring-kib", 0, "KIB", "size of the buffer between kernel and tracer, a power of two", "4096",
               Section::advanced, ring_kib},
 };
 
-constexpr std::array<Text, 8> later_option_names{"container", "library", "file", "follow-children",
-                                                 "btf",       "bodies",  "json", "verify"};
-constexpr std::array<Text, 8> later_command_names{"run",      "doctor", "monitor", "profile",
-                                                  "snapshot", "libs",   "files",   "replay"};
-constexpr std::array<Text, 3> command_names{"help", "version", "licenses"};
+constexpr std::array<Text, 6> later_option_names{"container", "library", "file", "follow-children", "btf", "bodies"};
+constexpr std::array<Text, 6> later_command_names{"run", "monitor", "profile", "snapshot", "libs", "files"};
+constexpr std::array<Text, 5> command_names{"doctor", "replay", "help", "version", "licenses"};
 
 }  // namespace
 
@@ -208,6 +251,11 @@ std::span<const OptionRow> option_rows() { return rows; }
 std::span<const std::string_view> later_options() { return later_option_names; }
 std::span<const std::string_view> later_commands() { return later_command_names; }
 std::span<const std::string_view> commands() { return command_names; }
+
+bool is_live_only(const OptionRow& row) {
+  constexpr std::array<Text, 4> others{"pid", "name", "ring-kib", "loss-threshold"};
+  return (row.section == Section::choice && row.name != "show") || std::ranges::find(others, row.name) != others.end();
+}
 
 const OptionRow* find_option(std::string_view name) {
   const auto* row = std::ranges::find(rows, name, &OptionRow::name);

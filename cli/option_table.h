@@ -8,7 +8,14 @@
 
 namespace tracer::cli {
 
-enum class Section : std::uint8_t { choice, filter, output, general, advanced };  // advanced: not in the short help
+enum class Section : std::uint8_t {
+  choice,
+  filter,
+  output,
+  general,
+  advanced,
+  doctor
+};  // the last two: not in the short help
 
 struct OptionRow {
   std::string_view name;      // without the dashes
@@ -21,6 +28,8 @@ struct OptionRow {
 };
 [[nodiscard]] std::span<const OptionRow> option_rows();
 [[nodiscard]] const OptionRow* find_option(std::string_view name);
+// Means nothing for a capture file: how to capture, and who the processes are.
+[[nodiscard]] bool is_live_only(const OptionRow& row);
 
 // Named in the design, not built yet: known so that the answer can be better than "unknown".
 [[nodiscard]] std::span<const std::string_view> later_options();

@@ -99,6 +99,10 @@ Result<void> apply_word(Options& options, std::size_t position, const std::strin
   if (position == 0) {
     if (word == "help") {
       options.command = Command::help;
+    } else if (word == "replay") {
+      options.command = Command::replay;
+    } else if (word == "doctor") {
+      options.command = Command::doctor;
     } else if (word == "version") {
       options.command = Command::version;
     } else if (word == "licenses") {
@@ -113,11 +117,58 @@ Result<void> apply_word(Options& options, std::size_t position, const std::strin
     const bool known = std::ranges::find(commands(), std::string_view(word)) != commands().end();
     return known ? Result<void>() : unknown_command(word);
   }
+  if (position == 1 && options.command == Command::replay && !word.empty()) {
+    options.input_path = word;
+    return {};
+  }
   return usage_error("unexpected word '" + word + "'");
+}
+
+Result<void> check_doctor(const Options& options, std::span<const OptionRow* const> given) {
+  const auto of_doctor =
+      std::ranges::find_if(given, [](const OptionRow* row) { return row->section == Section::doctor; });
+  if (options.command != Command::doctor && of_doctor != given.end())
+    return usage_error("option '" + spelled(**of_doctor) + "' is for 'doctor'",
+                       "tracer doctor " + spelled(**of_doctor) +
+                           ((*of_doctor)->example.empty() ? "" : " " + std::string((*of_doctor)->example)));
+  if (!options.from_path.empty() && (options.verify || !options.bundle_path.empty())) {
+    return usage_error("option '--from' plans for another machine: '--verify' and '--bundle' need this one",
+                       "tracer doctor --from " + shell_quoted(options.from_path));
+  }
+  return {};
+}
+
+// What cannot be together, or not with the command.
+Result<void> check(Options& options, std::span<const OptionRow* const> given) {
+  if (options.quiet && options.verbose) {
+    return usage_error("options '--quiet' and '--verbose' exclude each other", "tracer --verbose");
+  }
+  if (options.command == Command::replay) {
+    if (options.input_path.empty()) return usage_error("'replay' needs a file", "tracer replay capture.pcap");
+    const auto live = std::ranges::find_if(given, [](const OptionRow* row) { return is_live_only(*row); });
+    if (live != given.end()) {
+      return usage_error("option '" + spelled(**live) + "' is for live capture; a file holds what it holds",
+                         "tracer replay " + shell_quoted(options.input_path));
+    }
+  }
+  if (auto checked = check_doctor(options, given); !checked) return checked;
+  if (!options.interface.empty()) {
+    if (options.backends.empty()) options.backends = {BackendKind::pcap};
+    const bool by_packets = std::ranges::none_of(options.backends, [](BackendKind kind) {
+      return kind == BackendKind::ebpf || kind == BackendKind::tracepoint;
+    });
+    if (!by_packets) {
+      return usage_error("option '--interface' is for packets, not for '--backend " +
+                             std::string(to_string(options.backends.front())) + "'",
+                         "tracer --backend pcap --interface " + shell_quoted(options.interface));
+    }
+  }
+  return {};
 }
 
 Result<Options> interpret(Args args, const po::parsed_options& parsed) {
   Options options;
+  std::vector<const OptionRow*> given;
   std::size_t words = 0;
   for (const po::option& option : parsed.options) {
     if (option.string_key.empty()) {
@@ -129,12 +180,11 @@ Result<Options> interpret(Args args, const po::parsed_options& parsed) {
     const OptionRow* row = option.unregistered ? nullptr : find_option(option.string_key);
     if (row == nullptr) return unknown_option(args, option.string_key);
     const std::string_view value = option.value.empty() ? std::string_view() : std::string_view(option.value.front());
+    given.push_back(row);
     if (auto applied = row->apply(options, value); !applied) return value_error(*row, applied.error());
     if (row->name == "help" || row->name == "version") return options;  // whatever else is wrong
   }
-  if (options.quiet && options.verbose) {
-    return usage_error("options '--quiet' and '--verbose' exclude each other", "tracer --verbose");
-  }
+  if (auto checked = check(options, given); !checked) return std::unexpected(checked.error());
   return options;
 }
 

@@ -17,7 +17,7 @@
 
 namespace tracer::cli {
 
-enum class Command : std::uint8_t { trace, help, version, licenses };
+enum class Command : std::uint8_t { trace, replay, doctor, help, version, licenses };
 enum class Format : std::uint8_t { text, json_stream };
 
 struct StatusRange {
@@ -55,6 +55,10 @@ struct Options {
   std::vector<Facet> show{Facet::http, Facet::tls, Facet::https};
   bool show_given = false;  // the user named them
   bool strict = false;
+  std::string interface;                       // whose packets are captured; empty: all
+  std::optional<double> overhead_percent_max;  // of one CPU
+  std::optional<double> loss_percent_max;      // above: the next backend takes over; absent: a default
+  std::string input_path;                      // of `replay`; "-": standard input
 
   FilterOptions filters;
 
@@ -68,6 +72,12 @@ struct Options {
   std::optional<std::uint32_t> ring_kib;  // absent: the backend's own default
   bool quiet = false;
   bool verbose = false;
+
+  // Of `doctor`.
+  bool json = false;
+  bool verify = false;
+  std::string from_path;    // a report of another machine; "-": standard input; empty: this machine is asked
+  std::string bundle_path;  // empty: none is made
 };
 
 // `args` without the program's name. Every error is Errc::invalid_argument and says what, why and one thing to type.

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <csignal>
 
-#include "cli/analyzers.h"
 #include "cli/version.h"
 
 namespace tracer::cli {
@@ -16,25 +15,10 @@ using std::chrono::nanoseconds;
 using std::chrono::steady_clock;
 using std::chrono::system_clock;
 
-constexpr std::size_t drain_events_max = 4096;      // between two looks at signals and output
-constexpr std::size_t flush_bytes_min = 64u << 10;  // less than this waits for the next tick
-
-std::uint64_t since_epoch_ns(auto time) {
-  return static_cast<std::uint64_t>(duration_cast<nanoseconds>(time.time_since_epoch()).count());
-}
-
-std::int64_t wall_minus_monotonic_ns() {
-  // The wall clock is read between two readings of the other.
-  const std::uint64_t before = since_epoch_ns(steady_clock::now());
-  const std::uint64_t wall = since_epoch_ns(system_clock::now());
-  const std::uint64_t after = since_epoch_ns(steady_clock::now());
-  return static_cast<std::int64_t>(wall - before - (after - before) / 2);
-}
-
-Timeline timeline_of(ClockDomain clock) {
-  return clock == ClockDomain::monotonic ? Timeline::of_monotonic(wall_minus_monotonic_ns())
-                                         : Timeline::of_wall_clock(clock);
-}
+constexpr std::size_t drain_events_max = 4096;  // between two looks at signals and output
+constexpr std::size_t file_events_max = 512;    // the same for a file, because its records wait and are not dropped
+constexpr std::size_t waiting_bytes_max = 1u << 20;  // a file is not read while more waits for its reader
+constexpr std::size_t flush_bytes_min = 64u << 10;   // less than this waits for the next tick
 
 // The only filter that is applied in the kernel.
 std::string left_out(std::uint64_t flows) {
@@ -42,23 +26,8 @@ std::string left_out(std::uint64_t flows) {
   return "; " + std::string(option_of(FilterKind::port)) + " left out " + std::to_string(flows) + " flows";
 }
 
-EventTime backend_time(ClockDomain clock, Session::Time now) {
-  return {clock == ClockDomain::monotonic ? since_epoch_ns(now) : since_epoch_ns(system_clock::now())};
-}
-
-WallTime wall_now() { return {static_cast<std::int64_t>(since_epoch_ns(system_clock::now()))}; }
-
-bool shows(const Options& options, Facet facet) { return std::ranges::find(options.show, facet) != options.show.end(); }
-
-PipelineOptions pipeline_options(const Options& options, const OpenedBackend& backend,
-                                 std::vector<std::uint32_t> ignored) {
-  PipelineOptions pipeline;
-  pipeline.connections = shows(options, Facet::connection) ? ConnectionRecords::all : ConnectionRecords::none;
-  pipeline.ignored_tgids = std::move(ignored);
-  pipeline.backend = backend.kind;
-  pipeline.mechanism = backend.mechanism;
-  pipeline.missing = backend.missing;
-  return pipeline;
+WallTime wall_now() {
+  return {static_cast<std::int64_t>(duration_cast<nanoseconds>(system_clock::now().time_since_epoch()).count())};
 }
 
 double ms_between(Session::Time from, Session::Time to) {
@@ -66,48 +35,30 @@ double ms_between(Session::Time from, Session::Time to) {
 }
 
 // What the user asked to see and will not.
-std::vector<std::string> blind_spots(const Opened& opened, const OpenedBackend& backend) {
+std::vector<std::string> blind_spots(const Plan& plan, const Capture& capture) {
   std::vector<std::string> blind;
-  for (const FacetPlan& facet : opened.plan.facets) {
+  for (const FacetPlan& facet : plan.facets) {
     if (facet.backend || facet.rejected.empty()) continue;
     blind.push_back(std::string(to_string(facet.facet)) + ": " + facet.rejected.front().reason);
   }
-  for (const AttachOutcome& outcome : backend.outcomes) {
-    if (!outcome.attached) blind.push_back(outcome.what + ": " + outcome.reason);
+  for (const auto& source : capture.sources()) {
+    for (const AttachOutcome& outcome : source->opened().outcomes)
+      if (!outcome.attached) blind.push_back(outcome.what + ": " + outcome.reason);
   }
   return blind;
 }
 
-// Two witnesses of one loss: what the kernel counted, and what came through as an event. The larger is right.
-void raise(std::vector<LossCount>& lost, std::string_view cause, std::uint64_t events, std::uint64_t bytes) {
-  if (events == 0 && bytes == 0) return;
-  const auto row = std::ranges::find(lost, cause, &LossCount::cause);
-  if (row == lost.end()) {
-    lost.push_back({cause, events, bytes});
-  } else {
-    row->events = std::max(row->events, events);
-    row->bytes = std::max(row->bytes, bytes);
-  }
-}
-
 }  // namespace
 
-Session::Session(const Options& options, Opened& opened, Ownership& ownership, RecordWriter& writer,
-                 OutputQueue& output, const Talk& talk, std::vector<std::uint32_t> ignored_tgids, SessionTimes times)
-    : options_(options),
-      opened_(opened),
-      backend_(opened.backends.front()),
-      writer_(writer),
-      output_(output),
-      talk_(talk),
-      times_(times),
-      pipeline_(pipeline_options(options, backend_, std::move(ignored_tgids)), make_router(),
-                timeline_of(backend_.clock), ownership, *this, *this),
-      window_(pipeline_, backend_.ordered ? ReorderWindow::Input::ordered : ReorderWindow::Input::unordered) {}
+Session::Session(const Options& options, RecordWriter& writer, OutputQueue& output, const Talk& talk, Pace pace,
+                 SessionTimes times)
+    : options_(options), writer_(writer), output_(output), talk_(talk), pace_(pace), times_(times) {}
 
-LoopDescriptors Session::descriptors() const { return {{backend_.backend->fd()}, output_.wait_fd()}; }
+LoopDescriptors Session::descriptors() const { return {capture_->descriptors(), output_.wait_fd()}; }
 
-void Session::begin(const Machine& machine, Time began, Time now) {
+void Session::begin(Capture& capture, const Plan& plan, const Machine& machine, Time began, Time now) {
+  capture_ = &capture;
+  generation_ = capture.generation();
   began_ = began;
   last_event_ = last_check_ = now;
   deadline_ = options_.duration ? now + *options_.duration : Time::max();
@@ -120,13 +71,15 @@ void Session::begin(const Machine& machine, Time began, Time now) {
   start.host = machine.host;
   start.boot_id = machine.boot_id;
   start.kernel = machine.kernel;
-  start.plan = opened_.plan;
+  start.plan = plan;
   start.scope = machine.scope;
-  for (const AttachOutcome& outcome : backend_.outcomes) {
-    start.attached.push_back({outcome.what, outcome.attached, outcome.reason});
+  start.self_test_seen = true;
+  for (const auto& source : capture.sources()) {
+    for (const AttachOutcome& outcome : source->opened().outcomes)
+      start.attached.push_back({outcome.what, outcome.attached, outcome.reason});
+    start.self_test_seen = start.self_test_seen && source->opened().self_test_seen;
   }
-  start.blind = blind_spots(opened_, backend_);
-  start.self_test_seen = backend_.self_test_seen;
+  start.blind = blind_spots(plan, capture);
   start.attached_after_ms = ms_between(began, now);
   Record record;
   record.timestamp = wall_now();
@@ -150,6 +103,10 @@ Next Session::step(Wake wake, Time now) {
 
   next.stop = !end_reason_.empty();
   next.until_writable = output_.state() == OutputState::behind;
+  if (capture_->generation() != generation_) {
+    generation_ = capture_->generation();
+    next.backends = capture_->descriptors();
+  }
   const bool idle = now - last_event_ >= times_.idle_after;
   next.timer = idle ? times_.poll_idle : times_.poll_busy;
   if (deadline_ != Time::max()) {
@@ -159,26 +116,33 @@ Next Session::step(Wake wake, Time now) {
   return next;
 }
 
-// True: the budget ended before the events did.
+bool Session::waits_for_reader() const { return pace_ == Pace::reader && output_.queued_bytes() > waiting_bytes_max; }
+
+// True: there is more to do now.
 bool Session::drain_once(Time now) {
-  const EventTime asked_at = backend_time(backend_.clock, now);
-  const auto drained = backend_.backend->drain(window_, drain_events_max);
-  if (!drained) {
-    failed_ = true;
-    talk_.error(drained.error());
-    end("backend failed: " + drained.error().context);
+  if (drained_) {
+    if (output_.flush() == OutputState::ok) end(input_end_);
     return false;
   }
-  if (*drained != Drained::more) {
-    window_.advance(asked_at);
-    pipeline_.advance(asked_at);
+  if (waits_for_reader() && output_.flush() == OutputState::behind) return false;
+  const bool more = capture_->drain(pace_ == Pace::live ? drain_events_max : file_events_max);
+  capture_->supervise();
+  if (const auto& failure = capture_->failure(); failure && pace_ == Pace::live) {
+    talk_.error(*failure);
+    end("backend failed: " + failure->context);
+    return false;
   }
-  if (*drained == Drained::ended) end("end of input");
-  if (const std::uint64_t events = pipeline_.counters().events; events != events_seen_) {
+  if (const std::uint64_t events = capture_->events(); events != events_seen_) {
     events_seen_ = events;
     last_event_ = now;
   }
-  return *drained == Drained::more;
+  if (capture_->ended() || capture_->failure()) {
+    drained_ = true;
+    input_end_ = capture_->failure() ? "input failed: " + capture_->failure()->context : "end of input";
+    capture_->finish();
+    return true;
+  }
+  return more;
 }
 
 void Session::look_after_output(Wake wake, Time now) {
@@ -211,13 +175,11 @@ void Session::report_slow_reader() {
 }
 
 void Session::report_missed_runs() {
-  const BackendCounters counters = backend_.backend->counters();
-  if (!counters.missed_runs_measured || counters.missed_runs <= missed_told_) return;
-  if (tell(Loss{{"missed_runs", counters.missed_runs - missed_told_, 0}, "kernel"}))
-    missed_told_ = counters.missed_runs;
+  const std::uint64_t missed = capture_->missed_runs();
+  if (missed > missed_told_ && tell(Loss{{"missed_runs", missed - missed_told_, 0}, "kernel"})) missed_told_ = missed;
 }
 
-bool Session::tell(Loss loss) {
+bool Session::tell(const Loss& loss) {
   if (!options_.meta) {
     const std::string_view what = loss.where == "sink" ? " records" : " events";
     talk_.notice("loss: " + std::string(loss.count.cause) + ": " + std::to_string(loss.count.events) +
@@ -231,10 +193,10 @@ bool Session::tell(Loss loss) {
 }
 
 void Session::report_silence(Time now) {
-  if (now < next_silence_ || writer_.written() != 0) return;
+  if (now < next_silence_ || writer_.written() != 0 || pace_ == Pace::reader) return;
   next_silence_ = now + times_.silence_again;
   const Filters& filters = writer_.filters();
-  const SilenceReport seen = pipeline_.silence_report();
+  const SilenceReport seen = capture_->silence_report();
   std::string line = silence_line(seen, filters.counts().dropped);
   if (const auto culprit = filters.culprit())
     line += "; " + std::string(option_of(*culprit)) + " let none of them pass";
@@ -245,32 +207,23 @@ void Session::end(std::string reason) {
   if (end_reason_.empty()) end_reason_ = std::move(reason);
 }
 
-void Session::on_record(std::unique_ptr<Record> record) {
-  const bool wanted = !std::holds_alternative<HttpTransaction>(record->body) || shows(options_, Facet::http);
-  if (const auto* loss = std::get_if<Loss>(&record->body)) {
+void Session::on_record(const Record& record) {
+  if (const auto* loss = std::get_if<Loss>(&record.body)) {
     if (options_.meta) {
-      writer_.write_meta(*record);
+      writer_.write_meta(record);
     } else {
       talk_.notice("loss: " + std::string(loss->count.cause) + ": " + std::to_string(loss->count.events) + " events");
     }
-  } else if (wanted) {
-    writer_.write(*record);
+  } else {
+    writer_.write(record);
   }
-  pipeline_.recycle(std::move(record));
 }
 
-void Session::set_verdict(FlowId flow, Direction direction, StreamVerdict verdict) {
-  backend_.backend->set_verdict(flow, direction, verdict);
-}
-
-// What was captured before the end is still on its way. On a busy machine there is always more: then time ends it.
-void Session::last_drain() {
-  const Time until = steady_clock::now() + times_.last_drain;
-  while (!failed_ && steady_clock::now() < until && drain_once(steady_clock::now())) {
-    if (output_.queued_bytes() >= flush_bytes_min) output_.flush();
-  }
-  window_.flush();
-  pipeline_.finish();
+void Session::on_switch(const BackendSwitch& change) {
+  Record record;
+  record.timestamp = wall_now();
+  record.body = change;
+  if (options_.meta) writer_.write_meta(record);
 }
 
 void Session::flush_patiently(Time until) {
@@ -283,23 +236,14 @@ void Session::flush_patiently(Time until) {
 }
 
 Record Session::last_record() const {
-  TraceEnd last;
+  TraceEnd last = capture_->summary();
   last.reason = end_reason_;
   last.duration_ms = ms_between(began_, steady_clock::now());
-  const BackendCounters counters = backend_.backend->counters();
-  last.events_produced = counters.produced;
-  last.events_delivered = counters.delivered;
-  last.self = counters.self_events;
-  if (counters.missed_runs_measured) last.missed_runs = counters.missed_runs;
-  pipeline_.fill(last);
   last.records_filtered = writer_.filters().counts().dropped;
   last.records_written = writer_.written() - std::min(writer_.written(), output_.counts().unwritten);
-  raise(last.lost, "ring_full", counters.lost_ring_full, counters.lost_bytes);
-  raise(last.lost, "malformed", counters.lost_user, 0);
-  raise(last.lost, "kernel_flow_limit", counters.flows_untracked, 0);
-  if (counters.missed_runs_measured) raise(last.lost, "missed_runs", counters.missed_runs, 0);
-  raise(last.lost, "reorder_late", window_.too_late(), 0);
-  raise(last.lost, "sink_slow", writer_.not_taken() + output_.counts().unwritten, output_.counts().dropped_bytes);
+  const std::uint64_t slow = writer_.not_taken() + output_.counts().unwritten;
+  const std::uint64_t slow_bytes = output_.counts().dropped_bytes;
+  if (slow != 0 || slow_bytes != 0) last.lost.push_back({"sink_slow", slow, slow_bytes});
   Record record;
   record.timestamp = wall_now();
   record.body = std::move(last);
@@ -307,7 +251,7 @@ Record Session::last_record() const {
 }
 
 int Session::finish() {
-  last_drain();
+  if (!drained_) capture_->finish();
   const Time until = steady_clock::now() + times_.patience;
   if (output_.queued_bytes() != 0) flush_patiently(until);
   report_losses(steady_clock::now(), true);
@@ -328,6 +272,7 @@ int Session::finish() {
       talk_.notice("lost: " + std::string(loss.cause) + ": " + std::to_string(loss.events));
     }
   }
+  if (pace_ == Pace::reader && capture_->failure()) talk_.error(*capture_->failure());
   if (output_.state() == OutputState::failed) talk_.error(output_.error());
   if (given_up != 0 && output_.state() != OutputState::closed) {
     talk_.error(Error{Errc::os, 0, "not written: " + std::to_string(given_up) + " records", {}});
@@ -336,7 +281,7 @@ int Session::finish() {
 }
 
 int Session::exit_code(const TraceEnd& last) const {
-  if (failed_ || output_.state() == OutputState::failed) return 1;
+  if (capture_->failure() || output_.state() == OutputState::failed) return 1;
   if (output_.state() == OutputState::closed) return 0;
   if (options_.fail_on_loss && !last.lost.empty()) return 6;
   if (output_.counts().unwritten != 0) return 1;

@@ -1,4 +1,4 @@
-// One run: an open backend, the pipeline and the output, stepped by the loop.
+// One run: what captures, and the output, stepped by the loop.
 #pragma once
 
 #include <chrono>
@@ -7,16 +7,13 @@
 #include <string>
 #include <string_view>
 
+#include "cli/capture.h"
 #include "cli/loop.h"
 #include "cli/machine.h"
-#include "cli/opener.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/record_writer.h"
 #include "cli/talk.h"
-#include "core/ownership.h"
-#include "core/pipeline.h"
-#include "core/reorder_window.h"
 
 namespace tracer::cli {
 
@@ -30,60 +27,67 @@ struct SessionTimes {
   Duration loss_report{1'000};
   Duration silence_first{5'000};
   Duration silence_again{30'000};
-  Duration last_drain{500};  // at the end, on a machine that does not pause
   Duration patience{1'000};  // at the end, for a slow reader
+  CaptureTimes capture{};
 };
 
-class Session final : public LoopClient, private RecordSink, private VerdictSink {
+// What becomes of records when their reader is slow.
+enum class Pace : std::uint8_t {
+  live,    // capture goes on; what finds no room is dropped and counted
+  reader,  // a file waits until its records are taken
+};
+
+class Session final : public LoopClient, public CaptureReader {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  // All references must outlive the session. `opened` holds one backend.
-  Session(const Options& options, Opened& opened, Ownership& ownership, RecordWriter& writer, OutputQueue& output,
-          const Talk& talk, std::vector<std::uint32_t> ignored_tgids, SessionTimes times = {});
+  // All references must outlive the session.
+  Session(const Options& options, RecordWriter& writer, OutputQueue& output, const Talk& talk, Pace pace,
+          SessionTimes times = {});
 
-  // Writes trace_start. `began`: when the program started.
-  void begin(const Machine& machine, Time began, Time now);
+  // Writes trace_start. `capture` tells this session its records, and must outlive it. `began`: when the program
+  // started.
+  void begin(Capture& capture, const Plan& plan, const Machine& machine, Time began, Time now);
   Next step(Wake wake, Time now) override;
   // Drains, writes trace_end, waits a little for a slow reader. Answers with the exit code.
   [[nodiscard]] int finish();
 
   [[nodiscard]] LoopDescriptors descriptors() const;
 
- private:
-  void on_record(std::unique_ptr<Record> record) override;
-  void set_verdict(FlowId flow, Direction direction, StreamVerdict verdict) override;
+  void on_record(const Record& record) override;
+  void on_switch(const BackendSwitch& change) override;
 
+ private:
   bool drain_once(Time now);
+  bool waits_for_reader() const;
   void look_after_output(Wake wake, Time now);
   void report_losses(Time now, bool at_end);
   void report_slow_reader();
   void report_missed_runs();
   // False: there is no room for it in the output.
-  bool tell(Loss loss);
+  bool tell(const Loss& loss);
   void report_silence(Time now);
   void end(std::string reason);
-  void last_drain();
   void flush_patiently(Time until);
   [[nodiscard]] Record last_record() const;
   [[nodiscard]] int exit_code(const TraceEnd& last) const;
 
   const Options& options_;
-  const Opened& opened_;
-  OpenedBackend& backend_;
+  Capture* capture_ = nullptr;  // from begin() on
   RecordWriter& writer_;
   OutputQueue& output_;
   const Talk& talk_;
+  Pace pace_;
   SessionTimes times_;
-  Pipeline pipeline_;
-  ReorderWindow window_;
+  unsigned generation_ = 0;  // of the descriptors that the loop knows
 
   Time began_, deadline_, last_event_, last_check_, next_loss_report_, next_silence_;
   std::uint64_t events_seen_ = 0;
   std::uint64_t slow_told_ = 0, slow_bytes_told_ = 0, missed_told_ = 0;
   std::string end_reason_;  // empty: still running
   int signal_ = 0;
-  bool failed_ = false;  // the backend died
+  bool drained_ = false;   // a file is finished; its last records wait for their reader
+  std::string input_end_;  // and how it ended
 };
 
 }  // namespace tracer::cli

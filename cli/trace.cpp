@@ -1,13 +1,10 @@
 #include "cli/trace.h"
 
-#include <unistd.h>
 #include <algorithm>
-#include <cstdlib>
 
 #include "cli/own_processes.h"
+#include "cli/sinks.h"
 #include "cli/unattached.h"
-#include "core/sinks/json_sink.h"
-#include "core/sinks/text_sink.h"
 #include "probe-matrix/planner.h"
 #include "probe-matrix/report.h"
 
@@ -40,8 +37,8 @@ bool worth_a_line(const FacetPlan& facet, const Options& options) {
          !facet.rejected.empty();
 }
 
-void tell_plan(const TraceRequest& request, const Opened& opened, const CapabilityReport& report) {
-  for (const FacetPlan& facet : opened.plan.facets) {
+void tell_plan(const TraceRequest& request, const Plan& plan, const CapabilityReport& report) {
+  for (const FacetPlan& facet : plan.facets) {
     const std::string line = describe(facet, report);
     if (worth_a_line(facet, request.options)) {
       request.talk.notice(line);
@@ -49,31 +46,49 @@ void tell_plan(const TraceRequest& request, const Opened& opened, const Capabili
       request.talk.detail(line);
     }
   }
-  for (const OpenedBackend& backend : opened.backends) {
-    for (const std::string& line : describe_unattached(backend.outcomes)) request.talk.notice(line);
-  }
 }
 
 bool asked_for_more(const Options& options) {
   return !options.backends.empty() || options.mechanism || options.strict || !options.required.empty();
 }
 
-int exit_code_of(const Error& unmet, const Opened& opened) {
+int exit_code_of(const Error& unmet, const Opener& opener) {
   if (unmet.code == Errc::invalid_argument) return exit_usage;
   if (unmet.code == Errc::not_permitted) return exit_privileges;
-  return opened.attempt_failed ? exit_start : exit_kernel;
+  return opener.attempt_failed() ? exit_start : exit_kernel;
 }
 
-std::unique_ptr<Sink> make_sink(const Options& options, int output_fd) {
-  const bool terminal = ::isatty(output_fd) == 1;
-  SinkOptions sink;
-  sink.run_id = new_run_id();
-  sink.redact = options.redact;
-  const char* kind = std::getenv("TERM");
-  sink.colour = terminal && std::getenv("NO_COLOR") == nullptr && kind != nullptr && std::string_view(kind) != "dumb";
-  sink.utc_offset_seconds = local_utc_offset_seconds();
-  const Format format = options.format.value_or(terminal ? Format::text : Format::json_stream);
-  return format == Format::text ? make_text_sink(std::move(sink)) : make_json_sink(std::move(sink));
+bool shows_any(const Plan& plan, const std::vector<Facet>& facets) {
+  return std::ranges::any_of(plan.facets, [&](const FacetPlan& facet) {
+    return facet.backend && std::ranges::find(facets, facet.facet) != facets.end();
+  });
+}
+
+// What is shown where nothing of the default can be.
+std::vector<Facet> facets_instead(const Options& options) {
+  if (options.show_given) return {};
+  return {Facet::connection};
+}
+
+// Why the run cannot begin as it was asked for, and the exit code of that.
+struct Refusal {
+  Error error;
+  int code;
+};
+std::optional<Refusal> refusal(const Opener& opener) {
+  if (auto error = opener.unmet_requirement()) return Refusal{std::move(*error), exit_start};
+  if (auto error = opener.unmet()) return Refusal{*error, exit_code_of(*error, opener)};
+  return std::nullopt;
+}
+
+CaptureOptions capture_options(const TraceRequest& request) {
+  CaptureOptions capture;
+  capture.times = request.times.capture;
+  if (request.options.loss_percent_max) capture.times.health.loss_percent = *request.options.loss_percent_max;
+  capture.overhead_percent_max = request.options.overhead_percent_max;
+  capture.first_facet = request.options.show.front();
+  capture.instead = facets_instead(request.options);
+  return capture;
 }
 
 }  // namespace
@@ -87,42 +102,58 @@ int run_trace(const TraceRequest& request) {
   }
 
   const CapabilityReport report = pretended(request.report, options.without);
-  PlanRequest plan = plan_request(options);
   OpenRequest how;
   how.report = &report;
   how.ownership = &request.ownership;
+  how.procfs = request.procfs;
   how.ring_kib = options.ring_kib;
   how.ports = options.filters.ports;
+  how.interface = options.interface;
+  how.measure_time = options.overhead_percent_max.has_value();
+  Opener opener(request.rows, plan_request(options), how);
+  opener.on_opened = request.on_opened;
+
   // What cannot be enough is not even opened.
-  Opened opened{make_plan(report, plan), {}, false};
-  auto missing = unmet(opened.plan, plan, report);
-  if (!missing) {
-    opened = open_backends(request.rows, plan, how);
-    missing = unmet(opened.plan, plan, report);
-  }
-  if (missing || opened.backends.empty()) {
-    const Error error = missing.value_or(Error{Errc::not_supported, 0, "no backend could be opened", {}});
-    if (asked_for_more(options) || options.quiet) {
-      request.talk.error(error);
-    } else {
-      tell_plan(request, opened, report);  // says it all: what is not visible, why, and what to type
+  const std::vector<Facet> instead = facets_instead(options);
+  if (!shows_any(opener.plan(), opener.request().facets)) opener.want(instead);
+  std::vector<OpenedSource> sources;
+  auto refused = refusal(opener);
+  if (!refused) {
+    const std::vector<Facet> wanted = opener.request().facets;
+    sources = opener.open(wanted);
+    if (sources.empty() && !options.strict) {
+      opener.want(instead);
+      sources = opener.open(instead);
     }
-    return exit_code_of(error, opened);
+    refused = refusal(opener);
   }
-  tell_plan(request, opened, report);
+  if (refused) {
+    if (asked_for_more(options) || options.quiet) {
+      request.talk.error(refused->error);
+    } else {
+      tell_plan(request, opener.plan(), report);  // says it all: what is not visible, why, and what to type
+    }
+    return refused->code;
+  }
+  tell_plan(request, opener.plan(), report);
+  bool slow_to_detach = false;
+  for (const OpenedSource& source : sources) {
+    for (const std::string& line : describe_unattached(source.backend.outcomes)) request.talk.notice(line);
+    slow_to_detach = slow_to_detach || source.backend.mechanism == Mechanism::syscall_tp;
+  }
 
   RecordWriter writer(Filters(options.filters), make_sink(options, request.output_fd), output, options.count);
-  Session session(options, opened, request.ownership, writer, output, request.talk,
-                  own_processes(request.ownership, request.output_fd), request.times);
-  session.begin(this_machine(), request.began, std::chrono::steady_clock::now());
+  Session session(options, writer, output, request.talk, Pace::live, request.times);
+  Capture capture(capture_options(request), opener, std::move(sources), request.ownership,
+                  own_processes(request.ownership, request.output_fd), session, request.talk);
+  session.begin(capture, opener.plan(), this_machine(), request.began, std::chrono::steady_clock::now());
   if (const auto ran = run_loop(session, session.descriptors()); !ran) {
     request.talk.error(ran.error());
     return exit_start;
   }
   const int code = session.finish();
   // The kernel waits for all processors at every event it lets go of; the floor has some fifty.
-  if (opened.backends.front().mechanism == Mechanism::syscall_tp)
-    request.talk.notice("detaching; with syscall_tp the kernel takes a few seconds for it");
+  if (slow_to_detach) request.talk.notice("detaching; with syscall_tp the kernel takes a few seconds for it");
   return code;
 }
 

@@ -65,6 +65,16 @@ bool bit(const std::array<std::uint8_t, 16>& address, unsigned index) {
   return (address[index / 8] >> (7 - index % 8) & 1) != 0;
 }
 
+// Digits with an optional fraction: no sign, exponent, "inf" or "nan".
+std::optional<double> decimal(std::string_view text) {
+  const std::size_t dot = text.find('.');
+  const std::string_view fraction = dot == std::string_view::npos ? "0" : text.substr(dot + 1);
+  double value = 0;
+  if (!all_digits(text.substr(0, dot)) || !all_digits(fraction)) return std::nullopt;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() ? std::optional(value) : std::nullopt;
+}
+
 }  // namespace
 
 std::string ascii_lower(std::string_view text) {
@@ -98,17 +108,16 @@ Result<std::uint64_t> parse_number(std::string_view text, std::uint64_t min, std
 
 Result<std::chrono::milliseconds> parse_seconds(std::string_view text) {
   constexpr double seconds_max = 365.0 * 24 * 3600;
-  const std::size_t dot = text.find('.');
-  const std::string_view whole = text.substr(0, dot);
-  const std::string_view fraction = dot == std::string_view::npos ? "0" : text.substr(dot + 1);
-  double value = 0;
-  if (all_digits(whole) && all_digits(fraction)) {  // no sign, exponent, "inf" or "nan"
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error == std::errc() && value <= seconds_max) {
-      return std::chrono::milliseconds(static_cast<std::int64_t>(std::ceil(value * 1000)));
-    }
-  }
+  const auto value = decimal(text);
+  if (value && *value <= seconds_max)
+    return std::chrono::milliseconds(static_cast<std::int64_t>(std::ceil(*value * 1000)));
   return fail(Errc::invalid_argument, "'" + std::string(text) + "' is not a number of seconds from 0 to 31536000");
+}
+
+Result<double> parse_percent(std::string_view text) {
+  const auto value = decimal(text);
+  if (value && *value > 0 && *value <= 100) return *value;
+  return fail(Errc::invalid_argument, "'" + std::string(text) + "' is not a percentage above 0, up to 100");
 }
 
 Result<StatusRange> parse_status(std::string_view text) {

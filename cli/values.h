@@ -16,6 +16,8 @@ namespace tracer::cli {
 [[nodiscard]] Result<std::uint64_t> parse_number(std::string_view text, std::uint64_t min, std::uint64_t max);
 // Seconds with an optional fraction, rounded to milliseconds; at most 365 days.
 [[nodiscard]] Result<std::chrono::milliseconds> parse_seconds(std::string_view text);
+// Per cent with an optional fraction: more than 0, at most 100.
+[[nodiscard]] Result<double> parse_percent(std::string_view text);
 // "404" or "5xx".
 [[nodiscard]] Result<StatusRange> parse_status(std::string_view text);
 // "10.0.0.0/8", "::1", "fe80::/10". Bits behind the prefix must be zero.

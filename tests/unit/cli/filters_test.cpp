@@ -52,6 +52,17 @@ FilterOptions path(std::string value) { return {.paths = {std::move(value)}}; }
 
 TEST(Filters, WithoutAnyEverythingPasses) { EXPECT_TRUE(passes({})); }
 
+TEST(Filters, AProcessByItselfHasNoAddressToMatch) {
+  Record record;
+  record.body = ProcessExit{process(10, "curl", "/usr/bin/curl"), 0, {}};
+  EXPECT_TRUE(passes({}, record));
+  EXPECT_TRUE(passes({.pids = {10}}, record));
+  EXPECT_FALSE(passes({.pids = {20}}, record));
+  EXPECT_TRUE(passes({.names = {"curl"}}, record));
+  EXPECT_FALSE(passes({.ports = {8080}}, record));
+  EXPECT_FALSE(passes(path("/"), record));
+}
+
 TEST(Filters, PidIsThatOfEitherEndAsTheUserSeesIt) {
   EXPECT_TRUE(passes({.pids = {10}}));
   EXPECT_TRUE(passes({.pids = {20}}));

@@ -114,16 +114,58 @@ TEST(Options, Commands) {
   EXPECT_EQ(good({"-h", "--no-such-option"}).command, Command::help) << "help wins over what comes after it";
 }
 
+TEST(Options, ReplayTakesAFileAndNoOptionOfLiveCapture) {
+  EXPECT_EQ(good({"replay", "x.pcap"}).command, Command::replay);
+  EXPECT_EQ(good({"replay", "x.pcap"}).input_path, "x.pcap");
+  EXPECT_EQ(good({"--status", "5xx", "replay", "-"}).input_path, "-");
+  EXPECT_FALSE(parse({"replay"}));
+  EXPECT_FALSE(parse({"replay", ""}));
+  EXPECT_FALSE(parse({"replay", "a", "b"}));
+  for (const std::vector<std::string>& live : {std::vector<std::string>{"--backend", "pcap"},
+                                               {"--strict"},
+                                               {"--require", "http"},
+                                               {"-i", "lo"},
+                                               {"--max-overhead", "5"},
+                                               {"--without", "btf"},
+                                               {"-p", "1"},
+                                               {"-n", "x"},
+                                               {"--ring-kib", "64"},
+                                               {"--auto"}}) {
+    std::vector<std::string> args{"replay", "x.pcap"};
+    args.insert(args.end(), live.begin(), live.end());
+    const auto refused = parse(args);
+    ASSERT_FALSE(refused) << live.front();
+    EXPECT_NE(refused.error().context.find("is for live capture"), std::string::npos) << refused.error().context;
+    EXPECT_EQ(refused.error().suggestion, "tracer replay x.pcap");
+  }
+}
+
+TEST(Options, AnInterfaceMeansPackets) {
+  EXPECT_EQ(good({"-i", "eth0"}).backends, std::vector{BackendKind::pcap});
+  EXPECT_EQ(good({"-i", "eth0", "--backend", "pcap,procfs"}).interface, "eth0");
+  EXPECT_FALSE(parse({"-i", "eth0", "--backend", "tracepoint,pcap"}));
+  EXPECT_FALSE(parse({"-i", ""}));
+}
+
+TEST(Options, PercentagesHaveARange) {
+  EXPECT_EQ(good({"--max-overhead", "2.5"}).overhead_percent_max, 2.5);
+  EXPECT_EQ(good({"--loss-threshold", "100"}).loss_percent_max, 100);
+  for (const char* wrong : {"0", "100.1", "-1", "five", "", "1e1"})
+    EXPECT_FALSE(parse({"--max-overhead", wrong})) << wrong;
+}
+
 TEST(Options, EveryOptionOfTheTableParsesWithItsExample) {
   for (const OptionRow& row : option_rows()) {
     std::string example(row.example);
     std::erase(example, '\'');  // as the shell does
     EXPECT_EQ(row.argument.empty(), row.example.empty()) << row.name;
-    std::vector<std::string> args{"--" + std::string(row.name)};
+    std::vector<std::string> args;
+    if (row.section == Section::doctor) args.emplace_back("doctor");
+    args.push_back("--" + std::string(row.name));
     if (!row.argument.empty()) args.push_back(example);
     EXPECT_TRUE(parse(args)) << row.name << ": " << parse(args).error().context;
     if (row.letter != 0) {
-      args[0] = std::string("-") + row.letter;
+      args[args.size() - 1 - (row.argument.empty() ? 0 : 1)] = std::string("-") + row.letter;
       EXPECT_TRUE(parse(args)) << row.letter;
     }
   }
@@ -155,9 +197,9 @@ TEST(Options, EveryErrorSaysWhatAndWhyAndWhatToTry) {
       {{"-l", "x"}, "option '-l' is not in this version", "tracer --help"},
       {{"-Fx"}, "option '-F' is not in this version", "tracer --help"},
       {{"--bodies"}, "not in this version", "tracer --help"},
-      {{"doctor", "--json"}, "command 'doctor' is not in this version", "tracer --auto"},
+      {{"monitor", "--json"}, "command 'monitor' is not in this version", "tracer --auto"},
       {{"run", "--", "ls", "-l"}, "command 'run' is not in this version", "tracer --auto"},
-      {{"help", "doctor"}, "command 'doctor' is not in this version", "tracer --auto"},
+      {{"help", "monitor"}, "command 'monitor' is not in this version", "tracer --auto"},
       {{"auto"}, "unknown command 'auto'; it is an option", "tracer --auto"},
       {{"verison"}, "unknown command 'verison'; did you mean 'version'?", "tracer version"},
       {{"qqqq"}, "unknown command 'qqqq'", "tracer --help"},

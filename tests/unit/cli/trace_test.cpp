@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "cli/no_ownership.h"
 #include "cli/values.h"
 
 namespace tracer::cli {
@@ -71,15 +72,6 @@ constexpr BackendRow rows[] = {{BackendKind::ebpf, Mechanism::fentry, open_fake}
                                {BackendKind::ebpf, Mechanism::kprobe, open_fake},
                                {BackendKind::tracepoint, Mechanism::tp_btf, open_fake},
                                {BackendKind::tracepoint, Mechanism::syscall_tp, open_fake}};
-
-class Nobody final : public Ownership {
- public:
-  std::optional<ProcessFacts> process(std::uint32_t) override { return std::nullopt; }
-  std::vector<ProcessFacts> all_processes() override { return {}; }
-  FdAnswer descriptor(std::uint32_t, int) override { return {}; }
-  std::uint64_t network_namespace(std::uint32_t) override { return 0; }
-  std::vector<OwnedSocket> all_tcp_descriptors() override { return {}; }
-};
 
 // One connection of its own with one request and its answer, as its server saw them.
 void transaction(EventHandler& handler, std::uint64_t flow, std::string_view path = "/x") {
@@ -147,11 +139,19 @@ class TraceTest : public ::testing::Test {
     args.insert(args.end(), {"--format", "json-stream"});
     const auto options = parse_options(args);
     EXPECT_TRUE(options) << options.error().context;
-    Nobody nobody;
+    NoOwnership nobody;
     const Talk talk(options->quiet ? Talkative::quiet : Talkative::normal, talk_ends[1]);
     Outcome outcome;
-    outcome.code = run_trace(
-        {*options, report, rows, nobody, output_fd >= 0 ? output_fd : out_ends[1], talk, steady_clock::now(), times});
+    outcome.code = run_trace({*options,
+                              report,
+                              rows,
+                              nobody,
+                              nullptr,
+                              output_fd >= 0 ? output_fd : out_ends[1],
+                              talk,
+                              steady_clock::now(),
+                              times,
+                              {}});
     outcome.out = read_all(out_ends[0]);
     outcome.talk = read_all(talk_ends[0]);
     std::istringstream lines(outcome.out);
@@ -292,7 +292,7 @@ TEST_F(TraceTest, WhatCannotBeCapturedHasItsExitCode) {
   EXPECT_EQ(run({"--mechanism", "fentry"}).code, exit_start);
   script.fentry_refuses.clear();
   EXPECT_EQ(run({"--backend", "pcap"}).code, exit_kernel);
-  EXPECT_EQ(run({"--require", "tls"}).code, exit_kernel);
+  EXPECT_EQ(run({"--require", "tls"}).code, exit_start);
   EXPECT_EQ(run({"--without", "bpf_syscall"}).code, exit_kernel);
 }
 

@@ -1,0 +1,348 @@
+#include "cli/capture.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <utility>
+
+#include "cli/standby.h"
+
+namespace tracer::cli {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr unsigned connection_id_range_bits = 40;  // of each source that does not go on from another
+
+constexpr auto every_facet = [] {
+  std::array<Facet, facet_count> all{};
+  for (std::size_t i = 0; i < facet_count; ++i) all[i] = static_cast<Facet>(i);
+  return all;
+}();
+
+double ms_between(SteadyTime from, SteadyTime to) {
+  return std::chrono::duration<double, std::milli>(to - from).count();
+}
+
+// CPU time of this process.
+std::uint64_t own_cpu_ns() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  const auto ns = [](const timeval& time) {
+    return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(time.tv_usec) * 1'000u;
+  };
+  return ns(usage.ru_utime) + ns(usage.ru_stime);
+}
+
+std::string in_seconds(std::chrono::milliseconds time) {
+  const auto ms = time.count();
+  return ms % 1000 == 0 ? std::to_string(ms / 1000) + " s" : std::to_string(ms) + " ms";
+}
+
+// In tenths, as text.
+std::string tenths(double value) {
+  const long rounded = std::lround(value * 10);
+  return std::to_string(rounded / 10) + "." + std::to_string(rounded % 10);
+}
+
+}  // namespace
+
+struct Capture::Recovery {
+  Choice choice;
+  std::vector<Facet> facets;
+  SteadyTime alive_at, next_try;
+  std::unique_ptr<Standby> standby{};
+  bool done = false;
+};
+
+Capture::Capture(CaptureOptions options, Opener& opener, std::vector<OpenedSource> sources, Ownership& ownership,
+                 std::vector<std::uint32_t> ignored_tgids, CaptureReader& reader, const Talk& talk)
+    : options_(std::move(options)),
+      opener_(opener),
+      reader_(reader),
+      talk_(talk),
+      setting_{ownership, reader, std::move(ignored_tgids), options_.times.health} {
+  for (OpenedSource& source : sources) {
+    const Choice choice{source.backend.kind, source.backend.mechanism};
+    for (const Facet facet : source.facets) first_plan_.emplace_back(facet, choice);
+    add(std::move(source), std::nullopt, std::nullopt);
+  }
+  if (options_.overhead_percent_max) budget_.emplace(*options_.overhead_percent_max, steady_clock::now(), spent_ns());
+}
+
+Capture::~Capture() = default;
+
+// ---- every step ----
+
+bool Capture::drain(std::size_t events_max) {
+  bool more = false;
+  for (std::size_t i = 0; i < sources_.size(); ++i) {
+    const auto drained = sources_[i]->drain(Instant::now(), events_max);
+    if (!drained) continue;  // supervise() sees it in the health
+    more = more || *drained == Drained::more;
+    ended_ = ended_ || *drained == Drained::ended;
+  }
+  for (const Recovery& recovery : recoveries_) {
+    if (recovery.standby) more = recovery.standby->drain(steady_clock::now(), events_max) || more;
+  }
+  return more;
+}
+
+void Capture::supervise() {
+  if (!options_.replaceable) {
+    for (const auto& source : sources_)
+      if (const auto& reason = source->health().dead()) failure_ = Error{Errc::malformed, 0, *reason, {}};
+    return;
+  }
+  for (std::size_t i = 0; i < sources_.size() && !failure_;) {
+    Source& source = *sources_[i];
+    source.look_after(steady_clock::now());
+    if (source.health().dead()) {
+      replace(i, *source.health().dead(), source.health().only_lossy() ? Old::alive : Old::dead, Next::best);
+      i = 0;
+    } else {
+      ++i;
+    }
+  }
+  if (failure_) return;
+  recover();
+  keep_to_budget();
+}
+
+void Capture::finish() {
+  recoveries_.clear();
+  for (const auto& source : sources_) source->finish(options_.times.last_drain);
+}
+
+// ---- the watch changes hands ----
+
+void Capture::add(OpenedSource opened, const std::optional<Instant>& from, std::optional<Handover> handover) {
+  if (!handover) handover = Handover{(id_ranges_++ << connection_id_range_bits) + 1, {}};
+  sources_.push_back(std::make_unique<Source>(std::move(opened), setting_, from, std::move(*handover)));
+  ++generation_;
+}
+
+void Capture::retire(std::unique_ptr<Source> source) {
+  past_events_ += source->events();
+  past_missed_runs_ += source->counters().missed_runs_measured ? source->counters().missed_runs : 0;
+  past_probe_ns_ += source->probe_ns().value_or(0);
+  source->fill(past_);
+  ++generation_;
+}
+
+void Capture::replace(std::size_t index, std::string reason, Old old, Next next) {
+  std::unique_ptr<Source> source = std::move(sources_[index]);
+  sources_.erase(sources_.begin() + static_cast<std::ptrdiff_t>(index));
+  const Choice from = source->choice();
+  const std::vector<Facet> facets = source->facets();
+  const SteadyTime alive_at = source->health().alive_at();
+  // What is dead for one facet is dead for all; what costs too much is given up for its own.
+  opener_.give_up(next == Next::best ? std::span<const Facet>(every_facet) : std::span<const Facet>(facets), from,
+                  reason);
+
+  const Instant before = Instant::now();
+  std::vector<OpenedSource> opened;
+  if (next == Next::best) opened = opener_.open(facets);
+  if (unmet_demand()) opened.clear();
+  const Instant after = Instant::now();
+  const Handover handover = source->hand_over(old == Old::alive ? after : before, options_.times.hand_over);
+  const double unwatched_ms = old == Old::alive ? 0 : ms_between(alive_at, after.steady);
+
+  bool is_heir = true;  // the first goes on with the connections' numbers; others know them, and count from elsewhere
+  std::vector<std::pair<Facet, Choice>> chosen;
+  for (OpenedSource& each : opened) {
+    for (const Facet facet : each.facets) chosen.emplace_back(facet, Choice{each.backend.kind, each.backend.mechanism});
+    Handover given = handover;
+    if (!std::exchange(is_heir, false)) given.next_connection_id = (id_ranges_++ << connection_id_range_bits) + 1;
+    add(std::move(each), old == Old::alive ? after : before, std::move(given));
+  }
+  for (const Facet facet : facets) {
+    const auto to = std::ranges::find(chosen, facet, &std::pair<Facet, Choice>::first);
+    tell(facet, from, to == chosen.end() ? std::nullopt : std::optional(to->second), reason, unwatched_ms);
+  }
+  retire(std::move(source));
+
+  std::vector<Facet> first;
+  std::ranges::copy_if(facets, std::back_inserter(first), [&](Facet facet) {
+    return std::ranges::find(first_plan_, std::pair(facet, from)) != first_plan_.end();
+  });
+  if (next == Next::best && !first.empty())
+    recoveries_.push_back({from, std::move(first), alive_at, after.steady + options_.times.retry});
+  if (sources_.empty() && !unmet_demand()) show_instead();
+  if (sources_.empty() || unmet_demand()) failure_ = Error{Errc::os, 0, std::move(reason), {}};
+}
+
+bool Capture::unmet_demand() const {
+  return opener_.unmet_requirement().has_value() || (opener_.request().strict && opener_.unmet().has_value());
+}
+
+// Nothing of what was asked for can be seen any more.
+void Capture::show_instead() {
+  if (options_.instead.empty() || instead_) return;
+  instead_ = true;
+  opener_.want(options_.instead);
+  for (OpenedSource& each : opener_.open(options_.instead)) {
+    for (const Facet facet : each.facets)
+      talk_.notice(std::string(to_string(facet)) + ": shown instead, by " +
+                   to_string(Choice{each.backend.kind, each.backend.mechanism}));
+    add(std::move(each), std::nullopt, std::nullopt);
+  }
+}
+
+void Capture::tell(Facet facet, const Choice& from, const std::optional<Choice>& to, const std::string& reason,
+                   double unwatched_ms) {
+  BackendSwitch change;
+  change.facet = facet;
+  change.from_backend = from.backend;
+  change.from_mechanism = from.mechanism;
+  if (to) {
+    change.to_backend = to->backend;
+    change.to_mechanism = to->mechanism;
+  }
+  change.reason = reason;
+  change.unwatched_ms = unwatched_ms;
+  reader_.on_switch(change);
+  std::string line = std::string(to_string(facet)) + ": " + to_string(from) + " -> " +
+                     (to ? to_string(*to) : std::string("not visible any more")) + " (" + reason + ")";
+  if (unwatched_ms > 0) line += "; nobody watched for " + std::to_string(std::lround(unwatched_ms)) + " ms";
+  talk_.notice(line);
+}
+
+// ---- back to the better one ----
+
+void Capture::recover() {
+  const SteadyTime now = steady_clock::now();
+  for (Recovery& recovery : recoveries_) {
+    if (!recovery.standby) {
+      if (now >= recovery.next_try) try_standby(recovery, now);
+      continue;
+    }
+    recovery.standby->look_after(now);
+    if (recovery.standby->health().dead()) {
+      recovery.standby.reset();
+      recovery.next_try = now + options_.times.retry;
+      ++generation_;
+    } else if (now - recovery.standby->since() >= options_.times.standby) {
+      recovery.done = switch_back(recovery);
+    }
+  }
+  std::erase_if(recoveries_, [](const Recovery& recovery) { return recovery.done; });
+}
+
+void Capture::try_standby(Recovery& recovery, SteadyTime now) {
+  recovery.next_try = now + options_.times.retry;
+  auto opened = opener_.open(recovery.choice, recovery.facets);
+  if (!opened) {
+    talk_.detail(to_string(recovery.choice) + " cannot be opened again: " + opened.error().context);
+    return;
+  }
+  recovery.standby = std::make_unique<Standby>(std::move(opened->backend), setting_.health, steady_clock::now());
+  ++generation_;
+}
+
+// The standby has seen connections open whose events were thrown away: a fresh one looks at all there are.
+bool Capture::switch_back(Recovery& recovery) {
+  auto opened = opener_.open(recovery.choice, recovery.facets);
+  const SteadyTime now = steady_clock::now();
+  recovery.next_try = now + options_.times.retry;
+  recovery.standby.reset();
+  ++generation_;
+  if (!opened) return false;
+  const std::vector<Facet> facets = opened->facets;
+  const Instant from = Instant::now();
+  const std::string reason = to_string(recovery.choice) + " has been healthy for " + in_seconds(options_.times.standby);
+
+  std::optional<Handover> handover;
+  std::vector<std::pair<Facet, Choice>> before;
+  for (std::size_t i = 0; i < sources_.size();) {
+    Source& source = *sources_[i];
+    const bool gives = std::ranges::any_of(facets, [&](Facet facet) { return source.serves(facet); });
+    if (!gives && !instead_) {
+      ++i;
+      continue;
+    }
+    for (const Facet facet : source.facets()) before.emplace_back(facet, source.choice());
+    Handover given = source.hand_over(from, options_.times.hand_over);
+    if (gives && (!handover || source.serves(Facet::http))) handover = std::move(given);
+    retire(std::move(sources_[i]));
+    sources_.erase(sources_.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+  instead_ = false;
+  opener_.forgive(every_facet, recovery.choice);
+  add(std::move(*opened), from, std::move(handover));
+  for (const Facet facet : facets) {
+    const auto was = std::ranges::find(before, facet, &std::pair<Facet, Choice>::first);
+    const bool watched = was != before.end();
+    tell(facet, watched ? was->second : recovery.choice, recovery.choice, reason,
+         watched ? 0 : ms_between(recovery.alive_at, from.steady));
+  }
+  return true;
+}
+
+// ---- cost ----
+
+std::uint64_t Capture::spent_ns() const {
+  std::uint64_t ns = own_cpu_ns() + past_probe_ns_;
+  for (const auto& source : sources_) ns += source->probe_ns().value_or(0);
+  return ns;
+}
+
+void Capture::keep_to_budget() {
+  if (!budget_ || !budget_->due(steady_clock::now())) return;
+  if (!budget_->over(steady_clock::now(), spent_ns())) return;
+  const std::string over = "over --max-overhead " + tenths(*options_.overhead_percent_max) + ": " +
+                           tenths(budget_->percent()) + " % of a processor";
+  std::vector<SourceCost> costs;
+  for (const auto& source : sources_)
+    costs.push_back({source->serves(options_.first_facet), source->probe_ns(), source->events()});
+  if (const auto index = dearest(costs)) {
+    replace(*index, over, Old::alive, Next::none);
+    budget_->restart(steady_clock::now(), spent_ns());
+  } else if (!std::exchange(nothing_to_shed_told_, true)) {
+    talk_.notice(over + "; nothing more can be given up");
+  }
+}
+
+// ---- what others ask ----
+
+std::vector<int> Capture::descriptors() const {
+  std::vector<int> all;
+  for (const auto& source : sources_) all.push_back(source->fd());
+  for (const Recovery& recovery : recoveries_)
+    if (recovery.standby) all.push_back(recovery.standby->fd());
+  return all;
+}
+
+std::uint64_t Capture::events() const {
+  std::uint64_t sum = past_events_;
+  for (const auto& source : sources_) sum += source->events();
+  return sum;
+}
+
+std::uint64_t Capture::missed_runs() const {
+  std::uint64_t sum = past_missed_runs_;
+  for (const auto& source : sources_) {
+    const BackendCounters counters = source->counters();
+    if (counters.missed_runs_measured) sum += counters.missed_runs;
+  }
+  return sum;
+}
+
+SilenceReport Capture::silence_report() const {
+  SilenceReport sum;
+  for (const auto& source : sources_) {
+    const SilenceReport one = source->silence_report();
+    if (source->serves(options_.first_facet) || sources_.size() == 1) return one;
+  }
+  return sum;
+}
+
+TraceEnd Capture::summary() const {
+  TraceEnd end = past_;
+  for (const auto& source : sources_) source->fill(end);
+  return end;
+}
+
+}  // namespace tracer::cli
