@@ -38,8 +38,9 @@ def pids(truths, side):
     return {process["pid"] for truth in truths for process in truth[side]["processes"]}
 
 
-def belonging(truths, records):
-    """The transactions on the flows that the scenario made: by its processes, or by its ports while it ran."""
+def belonging(truths, records, event_type="http_transaction"):
+    """The transactions (or what is asked for) on the flows that the scenario made: by its processes, or by its ports
+    while it ran."""
     if not truths:
         return []
     made_by = pids(truths, "client") | pids(truths, "server")
@@ -48,7 +49,7 @@ def belonging(truths, records):
     last = max(truth["response_time_ns"] for truth in truths) + 1_000_000_000
 
     def belongs(record):
-        if record.get("event_type") != "http_transaction":
+        if record.get("event_type") != event_type:
             return False
         named = {record.get(side, {}).get("pid") for side in ("client", "server")}
         when = nanoseconds(record.get("timestamp"))
@@ -73,16 +74,27 @@ def label(truth):
     return f"{truth['method']} {truth['url']} (client port {truth['client']['port']})"
 
 
-def wrong_fields(truth, record, tolerance_ns):
-    """What the record says otherwise than the truth, field by field."""
+NOTHING = frozenset()
+
+
+def declared_missing(path, record, may_lack, present):
+    """Whether the record rightly says that it lacks this field, and complaints about the way it does."""
+    if not any(path == each or path.startswith(each + ".") for each in record.get("missing", [])):
+        return False, []
+    if present:
+        return False, [f"{path} is listed in missing, and is there"]
+    return (True, []) if path in may_lack else (False, [f"{path} is listed in missing"])
+
+
+def wrong_fields(truth, record, tolerance_ns, may_lack=NOTHING):
+    """What the record says otherwise than the truth, field by field; what it may lack it must declare."""
     complaints = []
-    missing = set(record.get("missing", []))
 
     def expect(path, wanted, found):
-        if wanted != found:
+        declared, wrong = declared_missing(path, record, may_lack, found is not None)
+        complaints.extend(wrong)
+        if not declared and wanted != found:
             complaints.append(f"{path} is {found!r}, not {wanted!r}")
-        if path in missing:
-            complaints.append(f"{path} is listed in missing")
 
     expect("request.method", raw(truth, "method"), raw(record.get("request", {}), "method"))
     expect("request.url", raw(truth, "url"), raw(record.get("request", {}), "url"))
@@ -103,32 +115,42 @@ def wrong_fields(truth, record, tolerance_ns):
     if not truth["complete"] and not record.get("incomplete_reason"):
         complaints.append("incomplete without a reason")
     for side in ("client", "server"):
-        complaints += wrong_party(side, truth[side], record.get(side, {}), missing)
-    return complaints + wrong_times(truth, record, tolerance_ns)
+        complaints += wrong_party(side, truth[side], record, may_lack)
+    return complaints + wrong_times(truth, record, tolerance_ns, may_lack)
 
 
-def wrong_party(side, truth, found, missing):
+def wrong_party(side, truth, record, may_lack=NOTHING):
     complaints = []
+    found = record.get(side, {})
     for name in ("address", "port"):
         if found.get(name) != truth[name]:
             complaints.append(f"{side}.{name} is {found.get(name)!r}, not {truth[name]!r}")
-    allowed = {(process["pid"], raw(process, "comm")) for process in truth["processes"]}
-    named = (found.get("pid"), raw(found, "process"))
+    lacking = {}
+    for name in ("address", "port", "pid", "process"):
+        lacking[name], wrong = declared_missing(f"{side}.{name}", record, may_lack, name in found)
+        complaints += wrong
+
+    def told(pid, comm):
+        return None if lacking["pid"] else pid, None if lacking["process"] else comm
+
+    allowed = {told(process["pid"], raw(process, "comm")) for process in truth["processes"]}
+    named = told(found.get("pid"), raw(found, "process"))
     if named not in allowed:
         complaints.append(f"{side} is process {named}, not one of {sorted(allowed)}")
-    for name in ("address", "port", "pid", "process"):
-        if f"{side}.{name}" in missing:
-            complaints.append(f"{side}.{name} is listed in missing")
     return complaints
 
 
-def wrong_times(truth, record, tolerance_ns):
+def wrong_times(truth, record, tolerance_ns, may_lack=NOTHING):
     complaints = []
     compared = ["request_time"]
     if truth["complete"]:
         compared.append("response_time")
     for name in compared:
         found = nanoseconds(record.get(name))
+        declared, wrong = declared_missing(name, record, may_lack, found is not None)
+        complaints += wrong
+        if declared:
+            continue
         if found is None:
             complaints.append(f"{name} is absent")
         elif abs(found - truth[f"{name}_ns"]) > tolerance_ns:
@@ -149,7 +171,7 @@ def take(unused, wanted, key):
     return [unused[key].pop(0)] if unused.get(key) else []
 
 
-def compare(truths, records, tolerance_ns=TIME_TOLERANCE_NS):
+def compare(truths, records, tolerance_ns=TIME_TOLERANCE_NS, may_lack=NOTHING):
     """Complaints about one scenario; none: every transaction was reported exactly once and right."""
     complaints = []
     found = belonging(truths, records)
@@ -175,7 +197,8 @@ def compare(truths, records, tolerance_ns=TIME_TOLERANCE_NS):
         index, record = candidates[0]
         if truth["optional"] and not record.get("complete"):
             continue
-        complaints += [f"{complaint}: {label(truth)}" for complaint in wrong_fields(truth, record, tolerance_ns)]
+        complaints += [f"{complaint}: {label(truth)}"
+                       for complaint in wrong_fields(truth, record, tolerance_ns, may_lack)]
         order[connection].append((truth["sequence"], index))
         connection_ids[connection].add(record.get("connection_id"))
     for records_left in unused.values():
@@ -226,7 +249,10 @@ def wrong_connections(order, connection_ids):
     return complaints
 
 
-def wrong_stream(records, backend=None, mechanism=None, ends_unseen=0):
+EVENT_TYPES = {"http": "http_transaction", "connection": "connection"}
+
+
+def wrong_stream(records, backend=None, mechanism=None, ends_unseen=0, facet="http"):
     """Complaints about the trace as a whole. `ends_unseen`: sockets of which it may know that it missed bytes."""
     if not records:
         return ["nothing was written"]
@@ -241,13 +267,13 @@ def wrong_stream(records, backend=None, mechanism=None, ends_unseen=0):
         complaints.append(f"lost: {end['lost']}")
     if (end.get("ledger_mismatch") or 0) > ends_unseen:
         complaints.append(f"ledger_mismatch: {end['ledger_mismatch']}")
-    planned = look_up(records[0], "plan.http") or {}
+    planned = look_up(records[0], f"plan.{facet}") or {}
     for name, wanted in (("backend", backend), ("mechanism", mechanism)):
         if wanted is None:
             continue
         if planned.get(name) != wanted:
-            complaints.append(f"plan.http.{name} is {planned.get(name)!r}, not {wanted!r}")
-        others = {r.get(name) for r in records if r["event_type"] == "http_transaction"} - {wanted}
+            complaints.append(f"plan.{facet}.{name} is {planned.get(name)!r}, not {wanted!r}")
+        others = {r.get(name) for r in records if r["event_type"] == EVENT_TYPES[facet]} - {wanted}
         if others:
             complaints.append(f"records of {name} {sorted(map(str, others))}, not {wanted!r}")
     return complaints

@@ -30,6 +30,9 @@ class GuestFailed(Exception):
 class GuestTrace:
     """What one trace left: the same things that a trace on this machine leaves."""
 
+    exit_code_expected = 130    # after SIGINT
+    reference = None            # nobody else watched
+
     def __init__(self, folder):
         self.folder = folder
         self.output = self.path("tracer.ndjson")

@@ -1,9 +1,12 @@
 """What is said of each scenario and counted at the end, in the same words wherever the traffic was made."""
 
 import collections
+import json
 import re
 
-from compare import TIME_TOLERANCE_NS, compare, compare_blind, connection_keys
+import equality
+from compare import NOTHING, TIME_TOLERANCE_NS, compare, compare_blind, connection_keys
+from connections import compare_connections
 
 EXIT_SKIPPED = 77             # of the workload: this machine cannot make the scenario
 COMPLAINTS_SHOWN_MAX = 5
@@ -15,15 +18,36 @@ LACKING = {
     "socket-layer-at-one-end": SYSTEM_CALLS_ONLY,
     "kernel-sockets": {("tracepoint", "syscall_tp"), ("tracepoint", FOLLOWED)},
 }
+# Fields that a way of capturing may declare missing, in its plan or in a record. All others must be there and right.
+PROCESSES = frozenset(f"{side}.{name}" for side in ("client", "server") for name in ("pid", "process"))
+MAY_LACK = {
+    ("pcap", "file"): PROCESSES,  # a file does not say who held the sockets
+    # Looked up after the packet was seen: who is gone by then has no name. And of a stream of single bytes that waits for
+    # the other one, more packets than the core remembers times of may be queued.
+    ("pcap", "af_packet"): PROCESSES | {"response_time"},
+}
+# With connections that live for a while, nobody is gone.
+MAY_LACK_LINGERING = {("pcap", "file"): PROCESSES}
 ENDS_UNSEEN = {"socket-layer": 2, "socket-layer-at-one-end": 1, "kernel-sockets": 2}  # for those; of each connection
 
 
-def capture_of(trace_start):
+def capture_of(trace_start, facet="http"):
     """Backend and mechanism, as LACKING names them, from the first record of a trace."""
-    planned = trace_start["plan"]["http"]
+    planned = trace_start["plan"][facet]
     capture = (planned["backend"], planned["mechanism"])
     programs = {attached["what"] for attached in trace_start.get("attached", [])}
     return ("tracepoint", FOLLOWED) if capture == ("tracepoint", "tp_btf") and "floor_enter" in programs else capture
+
+
+def as_looked_up(truths):
+    """What may be said by who looks a process up in /proc: where it becomes another program under way, the name that it
+    had before, too."""
+    def named_before(party):
+        pids, comms = ({json.dumps(each[name]) for each in party["processes"]} for name in ("pid", "comm"))
+        return {**party, "processes": [{"pid": json.loads(pid), "comm": json.loads(comm)} for pid in pids
+                                       for comm in comms]}
+    return [{**truth, "server": named_before(truth["server"])}
+            if truth.get("scenario") in equality.EXECUTABLE_CHANGES else truth for truth in truths]
 
 
 def printable(text):
@@ -32,11 +56,17 @@ def printable(text):
 
 
 class Verdicts:
-    """Prints a line per scenario as it is judged: ok, FAIL, skip or blind. `capture`: backend and mechanism."""
+    """Prints a line per scenario as it is judged: ok, FAIL, skip or blind. `capture`: backend and mechanism.
+    `reference`: the records of somebody else who watched the same; None: nobody did. `lingering`: no connection was
+    closed before everybody could look."""
 
-    def __init__(self, capture, time_tolerance_ns=TIME_TOLERANCE_NS):
-        self.capture, self.time_tolerance_ns = capture, time_tolerance_ns
+    facet = "http"
+
+    def __init__(self, capture, time_tolerance_ns=TIME_TOLERANCE_NS, reference=None, lingering=False):
+        self.capture, self.time_tolerance_ns, self.reference = capture, time_tolerance_ns, reference
+        self.may_lack = (MAY_LACK_LINGERING if lingering else MAY_LACK).get(capture, NOTHING)
         self.counts = collections.Counter()
+        self.tallies = collections.defaultdict(collections.Counter)
         self.ends_unseen = 0  # sockets whose bytes the kernel counts and the tracer rightly misses
 
     def _say(self, kind, word, name, reason):
@@ -66,7 +96,7 @@ class Verdicts:
         ends_unseen = ENDS_UNSEEN[needs] if self.capture in LACKING.get(needs, ()) else 0
         self.ends_unseen += ends_unseen * len(set(connection_keys(truths)))
         if ends_unseen < 2:  # one end is enough to tell everything
-            return self.complain(name, compare(truths, records, self.time_tolerance_ns))
+            return self.complain(name, self._compare(truths, records))
         seen, complaints = compare_blind(truths, records, self.time_tolerance_ns)
         if complaints:
             return self.complain(name, complaints)
@@ -74,6 +104,31 @@ class Verdicts:
                          f"needs {needs}, which {' '.join(self.capture)} has not; told {seen} of {len(truths)} "
                          "transactions, none wrong")
 
+    def _compare(self, truths, records):
+        if self.capture[0] == "pcap":
+            truths = as_looked_up(truths)
+        complaints = compare(truths, records, self.time_tolerance_ns, self.may_lack)
+        if self.reference is not None:
+            tallies, different = equality.compare_rungs(truths, self.reference, records)
+            self.tally(tallies)
+            complaints += different
+        return complaints
+
+    def tally(self, tallies):
+        equality.merge(self.tallies, tallies)
+
     def summary(self):
         kinds = ["passed", "failed", *(kind for kind in ("skipped", "blind") if self.counts[kind])]
         return ", ".join(f"{self.counts[kind]} {kind}" for kind in kinds)
+
+
+class ConnectionVerdicts(Verdicts):
+    """The same for `connection` records."""
+
+    facet = "connection"
+
+    def _compare(self, truths, records):
+        complaints = compare_connections(truths, records, self.may_lack)
+        if any(record["event_type"] == "http_transaction" for record in records):
+            complaints.append("there are transactions, of a tracer that was asked for connections")
+        return complaints

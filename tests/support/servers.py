@@ -30,9 +30,9 @@ def free_port():
 class Server:
     """A server process that accepts connections on self.port once the block is entered."""
 
-    def __init__(self, command, port):
-        self.port = port
-        self.url = f"http://127.0.0.1:{port}"
+    def __init__(self, command, port, address="127.0.0.1"):
+        self.port, self.address = port, address
+        self.url = f"http://{address}:{port}"
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL)
 
@@ -40,7 +40,7 @@ class Server:
         deadline = time.monotonic() + START_SECONDS_MAX
         while True:
             try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                socket.create_connection((self.address, self.port), timeout=1).close()
                 return self
             except OSError:
                 if time.monotonic() > deadline or self.process.poll() is not None:
@@ -80,15 +80,16 @@ http {{
   fastcgi_temp_path {dir}/fastcgi;
   uwsgi_temp_path {dir}/uwsgi;
   scgi_temp_path {dir}/scgi;
-  server {{ listen 127.0.0.1:{port} reuseport backlog=1024; root {dir}/www; }}
+  server {{ listen {address}:{port} reuseport backlog=1024; root {dir}/www; {locations} }}
 }}
 """
 
 
 class Nginx(Server):
-    """One worker, sendfile on. `files` maps names to sizes. With `access_log` the requests are listed one a line."""
+    """One worker, sendfile on. `files` maps names to sizes. With `access_log` the requests are listed one a line.
+    `locations`: more for its configuration. `address`: not loopback, with `prefix` as the words before its command."""
 
-    def __init__(self, work_dir, files, access_log=False):
+    def __init__(self, work_dir, files, access_log=False, locations="", address="127.0.0.1", prefix=()):
         os.makedirs(os.path.join(work_dir, "www"), exist_ok=True)
         for name, size in files.items():
             with open(os.path.join(work_dir, "www", name), "wb") as file:
@@ -99,9 +100,10 @@ class Nginx(Server):
         configuration = os.path.join(work_dir, "nginx.conf")
         with open(configuration, "w") as file:
             file.write(NGINX_CONFIGURATION.format(
-                dir=work_dir, port=port, user="root",
+                dir=work_dir, port=port, address=address, user="root", locations=locations,
                 access_log=f"{self.access_log} request_only" if access_log else "off"))
-        super().__init__([need("nginx"), "-c", configuration, "-e", os.path.join(work_dir, "error.log")], port)
+        super().__init__([*prefix, need("nginx"), "-c", configuration, "-e", os.path.join(work_dir, "error.log")], port,
+                         address)
 
     def worker(self):
         return self.children()[0]

@@ -29,6 +29,8 @@ struct Exchange {
 
   [[nodiscard]] std::string request_wire() const { return request.head + request.body; }
   [[nodiscard]] std::string response_wire() const { return response.head + response.body; }
+  [[nodiscard]] std::size_t request_wire_bytes() const { return request.head.size() + request.body.size(); }
+  [[nodiscard]] std::size_t response_wire_bytes() const { return response.head.size() + response.body.size(); }
 };
 
 using Headers = std::vector<std::string>;  // "Name: value"

@@ -20,7 +20,8 @@ namespace {
 constexpr std::string_view usage =
     "usage: workload list [--json]\n"
     "       workload NAME...|--all [--truth FILE] [--netns] [--address ADDRESS] [--port PORT]\n"
-    "                [--hold-ready FILE --hold-go FILE] [--hold-seconds N]\n"
+    "                [--hold-ready FILE --hold-go FILE] [--hold-seconds N] [--linger-ms N]\n"
+    "                [--server-netns FILE] [--client-netns FILE] [--connect-address ADDRESS] [--connect-port PORT]\n"
     "Makes the transactions of each scenario between processes of its own and logs them to FILE (else standard\n"
     "output), one JSON object a line. --netns: in a network namespace of its own. The hold files are for the "
     "scenarios\n"
@@ -88,6 +89,16 @@ CommandLine parse(std::span<char*> words) {
       line.options.hold_go = value();
     } else if (word == "--hold-seconds") {
       line.options.hold_seconds_max = number<unsigned>(value());
+    } else if (word == "--linger-ms") {
+      line.options.linger_ms = number<unsigned>(value());
+    } else if (word == "--server-netns") {
+      line.options.server_netns = value();
+    } else if (word == "--client-netns") {
+      line.options.client_netns = value();
+    } else if (word == "--connect-address") {
+      line.options.connect_host = value();
+    } else if (word == "--connect-port") {
+      line.options.connect_port = number<std::uint16_t>(value());
     } else if (word.starts_with("-")) {
       refuse(word);
     } else {

@@ -47,6 +47,7 @@ Address Run::serve(const std::function<void(int)>& body, std::string host, std::
   const Address wanted{options_.address.empty() ? std::move(host) : options_.address, options_.port};
   servers_.push_back(fork_process(comm, options_.process_seconds_max, [&] {
     ::close(ready[0]);
+    enter_network_namespace(options_.server_netns);
     register_server(comm);
     const auto listener = listen_on(wanted);
     const auto port = local_address(listener.get()).port;
@@ -59,12 +60,15 @@ Address Run::serve(const std::function<void(int)>& body, std::string host, std::
   const auto size = ::read(ready[0], &made.port, sizeof(made.port));
   ::close(ready[0]);
   require(size == sizeof(made.port), "the server did not start");
+  if (!options_.connect_host.empty()) made.host = options_.connect_host;
+  if (options_.connect_port != 0) made.port = options_.connect_port;
   return made;
 }
 
 bool Run::client(const std::function<void()>& body, std::string_view comm) {
   const auto seconds_max = options_.process_seconds_max + (holds() ? options_.hold_seconds_max : 0);
   const bool made = wait_for(fork_process(comm, seconds_max, [&] {
+    enter_network_namespace(options_.client_netns);
     body();
     truth_.flush();
   }));
@@ -83,6 +87,13 @@ void Run::hold() const {
   if (!holds()) return;
   UniqueFd(::open(options_.hold_ready.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
   while (::access(options_.hold_go.c_str(), F_OK) != 0) std::this_thread::sleep_for(10ms);  // bounded by alarm()
+}
+
+void Run::linger() const { std::this_thread::sleep_for(std::chrono::milliseconds(options_.linger_ms)); }
+
+void Client::close() {
+  if (fd_) run_.linger();
+  fd_.reset();
 }
 
 Client::Client(Run& run, UniqueFd fd)

@@ -23,6 +23,10 @@ struct Options {
   std::string hold_ready, hold_go;    // files: see Run::hold
   unsigned process_seconds_max = 30;  // no process of a scenario lives longer
   unsigned hold_seconds_max = 120;
+  std::string server_netns, client_netns;  // files of network namespaces (/proc/PID/ns/net); empty: where we are
+  std::string connect_host;                // clients connect here instead: an address that is translated, a proxy
+  std::uint16_t connect_port = 0;
+  unsigned linger_ms = 0;  // clients keep a finished connection open: who looks now and then sees it too
 };
 
 inline constexpr std::string_view client_comm = "wl-client";
@@ -45,6 +49,7 @@ class Run {
   void register_server(std::string_view comm = server_comm, std::uint16_t peer_port = 0);
   // In a client: announces readiness and waits for the go signal, if that was asked for.
   void hold() const;
+  void linger() const;
   [[nodiscard]] bool holds() const { return !options_.hold_go.empty(); }
 
   [[nodiscard]] TruthLog& truth() { return truth_; }
@@ -63,13 +68,16 @@ class Client {
  public:
   Client(Run& run, UniqueFd fd);
   Client(Run& run, const Address& server) : Client(run, connect_to(server)) {}
+  ~Client() { close(); }
+  Client(Client&&) = default;
+  Client& operator=(Client&&) = delete;
 
   // Sends the request, receives and checks the response, logs both.
   void make(const Exchange& exchange, const Io& io = {});
   // For those who move the bytes themselves.
   void log(const Exchange& exchange, std::int64_t request_time_ns, std::int64_t response_time_ns);
   void set_observable(bool observable) { observable_ = observable; }
-  void close() { fd_.reset(); }
+  void close();
   void forget() { static_cast<void>(fd_.release()); }  // it was closed in another way
   [[nodiscard]] int fd() const { return fd_.get(); }
 

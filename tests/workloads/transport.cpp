@@ -1,9 +1,11 @@
 #include "tests/workloads/transport.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -154,6 +156,12 @@ void bring_loopback_up() {
   require(::ioctl(fd.get(), SIOCGIFFLAGS, &request) == 0, "SIOCGIFFLAGS lo");
   request.ifr_flags = static_cast<short>(request.ifr_flags | IFF_UP);
   require(::ioctl(fd.get(), SIOCSIFFLAGS, &request) == 0, "SIOCSIFFLAGS lo");
+}
+
+void enter_network_namespace(const std::string& path) {
+  if (path.empty()) return;
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  require(fd && ::setns(fd.get(), CLONE_NEWNET) == 0, "to enter " + path);
 }
 
 void write_all(int fd, std::string_view bytes) {

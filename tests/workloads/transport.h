@@ -40,6 +40,8 @@ void begin_connect(int fd, const Address& where);
 // The next close sends RST.
 void reset_on_close(int fd);
 void bring_loopback_up();
+// The calling process; an empty path: stay.
+void enter_network_namespace(const std::string& path);
 
 // Sends all of `bytes`.
 using Send = std::function<void(int fd, std::string_view bytes)>;

@@ -139,6 +139,8 @@ void TruthLog::add(const Exchange& made, const Transaction& how) {
       number_member("status", made.status),
       number_member("request_body_bytes", widened(made.request_body_bytes)),
       number_member("response_body_bytes", widened(made.response_body_bytes)),
+      number_member("request_bytes", static_cast<std::int64_t>(made.request_wire_bytes())),
+      number_member("response_bytes", static_cast<std::int64_t>(made.response_wire_bytes())),
       number_member("request_headers", static_cast<std::int64_t>(made.request.header_count)),
       number_member("response_headers", static_cast<std::int64_t>(made.response.header_count)),
       flag_member("complete", made.complete),

@@ -1,0 +1,76 @@
+"""What each mask leaves: for each facet the rung that must be chosen and that must then really record.
+
+"as without" is what the machine's own doctor says without a mask. Where a mask takes something away, the rung is named; alternatives are separated by "|", None is "no rung at all".
+"""
+
+AS_WITHOUT = "as without"
+NOTHING = None
+
+# What is left once bpf(2) is gone, and then packets.
+NO_BPF = {"http": "pcap/af_packet", "connection": "pcap/af_packet", "process": "tracepoint/tracefs",
+          "file": "tracepoint/tracefs"}
+NO_BPF_NO_PACKETS = {**NO_BPF, "http": NOTHING, "connection": "procfs/sock_diag"}
+ANY_PROCFS = "procfs/proc_events|procfs/poll"
+UNPRIVILEGED = {"http": NOTHING, "connection": "procfs/sock_diag", "process": ANY_PROCFS, "file": NOTHING}
+
+# By itself each of these is not needed by the best rung here.
+DISPENSABLE = """DAC_OVERRIDE DAC_READ_SEARCH SETPCAP NET_ADMIN NET_RAW IPC_LOCK SYS_PTRACE SYS_ADMIN SYS_RESOURCE
+    SYSLOG PERFMON BPF CHECKPOINT_RESTORE""".split()
+# No rung needs any of these, so they are all taken away at once.
+UNRELATED = """CHOWN FOWNER FSETID KILL SETGID SETUID LINUX_IMMUTABLE NET_BIND_SERVICE NET_BROADCAST IPC_OWNER
+    SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PACCT SYS_BOOT SYS_NICE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL
+    SETFCAP MAC_OVERRIDE MAC_ADMIN WAKE_ALARM BLOCK_SUSPEND AUDIT_READ""".split()
+
+# Masks, separated by blanks → facet → rung. Facets that are not named are "as without".
+EXPECTED = {
+    "bpf_eperm": NO_BPF,
+    "bpf_enosys": NO_BPF,
+    "bpf_eperm packet_eperm": NO_BPF_NO_PACKETS,
+    "bpf_enosys packet_eperm": NO_BPF_NO_PACKETS,
+    "bpf_eperm drop_cap=NET_RAW": NO_BPF_NO_PACKETS,
+    "bpf_eperm perf_eperm": NO_BPF,  # an own instance of tracefs is left
+    "bpf_eperm no_tracefs": {**NO_BPF, "process": "procfs/proc_events", "file": NOTHING},
+    "bpf_eperm no_tracefs no_proc_events": {**NO_BPF, "process": "procfs/poll", "file": NOTHING},
+    "bpf_eperm packet_eperm no_sock_diag": {**NO_BPF_NO_PACKETS, "connection": NOTHING},
+    "perf_eperm": {},
+    "packet_eperm": {},
+    "fanotify_eperm": {},
+    "no_sock_diag": {},
+    "no_proc_events": {},
+    "no_tracefs": {"file": NOTHING},
+    "no_btf": {facet: "tracepoint/syscall_tp" for facet in ("http", "connection", "process")},
+    "no_btf no_tracefs": {**NO_BPF, "process": "procfs/proc_events", "file": NOTHING},
+    "no_btf perf_eperm": NO_BPF,
+    "ro_sys": {},
+    "memlock0": {},
+    "hidepid2": {},
+    "no_proc": {},
+    "drop_cap=BPF drop_cap=SYS_ADMIN": NO_BPF,
+    "drop_cap=PERFMON drop_cap=SYS_ADMIN": NO_BPF,
+    "nobody": UNPRIVILEGED,
+    "userns": UNPRIVILEGED,
+    **{f"drop_cap={name}": {} for name in DISPENSABLE},
+    " ".join(f"drop_cap={name}" for name in UNRELATED): {},
+}
+
+# Under these, who holds a socket or which file a descriptor is cannot be read in /proc: names may be missing (never
+# wrong).
+NAMES_MAY_LACK = {"hidepid2", "no_proc", "nobody", "userns", "drop_cap=SYS_PTRACE", "drop_cap=DAC_READ_SEARCH",
+                  "drop_cap=DAC_OVERRIDE"}
+
+
+def rung(facet_plan):
+    """BACKEND/MECHANISM of one facet of a plan; None where there is none."""
+    return f"{facet_plan['backend']}/{facet_plan['mechanism']}" if facet_plan["backend"] else None
+
+
+def expected_rungs(masks, without):
+    """Facet → set of rungs. `without`: the plan of this machine without a mask."""
+    row = EXPECTED[masks]
+    found = {}
+    for facet, facet_plan in without.items():
+        wanted = row.get(facet, AS_WITHOUT)
+        found[facet] = {rung(facet_plan)} if wanted == AS_WITHOUT else set((wanted or "").split("|")) or {None}
+        if wanted is NOTHING:
+            found[facet] = {None}
+    return found
