@@ -47,6 +47,13 @@ std::string tenths(double value) {
   return std::to_string(rounded / 10) + "." + std::to_string(rounded % 10);
 }
 
+bool show_all(std::span<const OpenedSource> opened, std::span<const Facet> facets) {
+  return std::ranges::all_of(facets, [&](Facet facet) {
+    return std::ranges::any_of(
+        opened, [&](const OpenedSource& each) { return std::ranges::find(each.facets, facet) != each.facets.end(); });
+  });
+}
+
 }  // namespace
 
 struct Capture::Recovery {
@@ -63,7 +70,8 @@ Capture::Capture(CaptureOptions options, Opener& opener, std::vector<OpenedSourc
       opener_(opener),
       reader_(reader),
       talk_(talk),
-      setting_{ownership, reader, std::move(ignored_tgids), options_.times.health} {
+      setting_{ownership, reader, std::move(ignored_tgids), options_.times.health},
+      closer_(options_.times.last_close) {
   for (OpenedSource& source : sources) {
     const Choice choice{source.backend.kind, source.backend.mechanism};
     for (const Facet facet : source.facets) first_plan_.emplace_back(facet, choice);
@@ -129,15 +137,19 @@ void Capture::retire(std::unique_ptr<Source> source) {
   past_missed_runs_ += source->counters().missed_runs_measured ? source->counters().missed_runs : 0;
   past_probe_ns_ += source->probe_ns().value_or(0);
   source->fill(past_);
+  closer_.close(source->take_backend());
   ++generation_;
 }
 
+void Capture::discard(std::vector<OpenedSource>& opened) {
+  for (OpenedSource& each : opened) closer_.close(std::move(each.backend.backend));
+  opened.clear();
+}
+
 void Capture::replace(std::size_t index, std::string reason, Old old, Next next) {
-  std::unique_ptr<Source> source = std::move(sources_[index]);
-  sources_.erase(sources_.begin() + static_cast<std::ptrdiff_t>(index));
-  const Choice from = source->choice();
-  const std::vector<Facet> facets = source->facets();
-  const SteadyTime alive_at = source->health().alive_at();
+  const Choice from = sources_[index]->choice();
+  const std::vector<Facet> facets = sources_[index]->facets();
+  const SteadyTime alive_at = sources_[index]->health().alive_at();
   // What is dead for one facet is dead for all; what costs too much is given up for its own.
   opener_.give_up(next == Next::best ? std::span<const Facet>(every_facet) : std::span<const Facet>(facets), from,
                   reason);
@@ -145,8 +157,17 @@ void Capture::replace(std::size_t index, std::string reason, Old old, Next next)
   const Instant before = Instant::now();
   std::vector<OpenedSource> opened;
   if (next == Next::best) opened = opener_.open(facets);
-  if (unmet_demand()) opened.clear();
+  if (unmet_demand()) discard(opened);
+  if (next == Next::best && old == Old::alive && !show_all(opened, facets)) {
+    discard(opened);
+    opener_.forgive(every_facet, from);
+    sources_[index]->outlive_loss();
+    talk_.notice(to_string(from) + ": " + reason + "; it goes on, because nothing else shows as much");
+    return;
+  }
   const Instant after = Instant::now();
+  std::unique_ptr<Source> source = std::move(sources_[index]);
+  sources_.erase(sources_.begin() + static_cast<std::ptrdiff_t>(index));
   const Handover handover = source->hand_over(old == Old::alive ? after : before, options_.times.hand_over);
   const double unwatched_ms = old == Old::alive ? 0 : ms_between(alive_at, after.steady);
 
@@ -171,7 +192,10 @@ void Capture::replace(std::size_t index, std::string reason, Old old, Next next)
   if (next == Next::best && !first.empty())
     recoveries_.push_back({from, std::move(first), alive_at, after.steady + options_.times.retry});
   if (sources_.empty() && !unmet_demand()) show_instead();
-  if (sources_.empty() || unmet_demand()) failure_ = Error{Errc::os, 0, std::move(reason), {}};
+  if (sources_.empty() || unmet_demand()) {
+    const bool confined = !opener_.request().backends.empty();
+    failure_ = Error{Errc::os, 0, std::move(reason), confined ? "tracer --auto    # anything else may take over" : ""};
+  }
 }
 
 bool Capture::unmet_demand() const {
@@ -221,9 +245,8 @@ void Capture::recover() {
     }
     recovery.standby->look_after(now);
     if (recovery.standby->health().dead()) {
-      recovery.standby.reset();
+      end_standby(recovery);
       recovery.next_try = now + options_.times.retry;
-      ++generation_;
     } else if (now - recovery.standby->since() >= options_.times.standby) {
       recovery.done = switch_back(recovery);
     }
@@ -231,9 +254,17 @@ void Capture::recover() {
   std::erase_if(recoveries_, [](const Recovery& recovery) { return recovery.done; });
 }
 
+// With less than it had before it would take facets away.
+Result<OpenedSource> Capture::open_again(const Recovery& recovery) {
+  auto opened = opener_.open(recovery.choice, recovery.facets);
+  if (!opened || opened->facets.size() == recovery.facets.size()) return opened;
+  closer_.close(std::move(opened->backend.backend));
+  return fail(Errc::not_supported, opened->backend.refused.front().reason);
+}
+
 void Capture::try_standby(Recovery& recovery, SteadyTime now) {
   recovery.next_try = now + options_.times.retry;
-  auto opened = opener_.open(recovery.choice, recovery.facets);
+  auto opened = open_again(recovery);
   if (!opened) {
     talk_.detail(to_string(recovery.choice) + " cannot be opened again: " + opened.error().context);
     return;
@@ -242,13 +273,18 @@ void Capture::try_standby(Recovery& recovery, SteadyTime now) {
   ++generation_;
 }
 
-// The standby has seen connections open whose events were thrown away: a fresh one looks at all there are.
-bool Capture::switch_back(Recovery& recovery) {
-  auto opened = opener_.open(recovery.choice, recovery.facets);
-  const SteadyTime now = steady_clock::now();
-  recovery.next_try = now + options_.times.retry;
+void Capture::end_standby(Recovery& recovery) {
+  closer_.close(recovery.standby->take_backend());
   recovery.standby.reset();
   ++generation_;
+}
+
+// The standby has seen connections open whose events were thrown away: a fresh one looks at all there are.
+bool Capture::switch_back(Recovery& recovery) {
+  auto opened = open_again(recovery);
+  const SteadyTime now = steady_clock::now();
+  recovery.next_try = now + options_.times.retry;
+  end_standby(recovery);
   if (!opened) return false;
   const std::vector<Facet> facets = opened->facets;
   const Instant from = Instant::now();
@@ -269,7 +305,10 @@ bool Capture::switch_back(Recovery& recovery) {
     retire(std::move(sources_[i]));
     sources_.erase(sources_.begin() + static_cast<std::ptrdiff_t>(i));
   }
-  instead_ = false;
+  if (std::exchange(instead_, false))
+    for (const auto& [facet, choice] : before)
+      if (std::ranges::find(facets, facet) == facets.end())
+        talk_.notice(std::string(to_string(facet)) + ": shown no more, because what was asked for is back");
   opener_.forgive(every_facet, recovery.choice);
   add(std::move(*opened), from, std::move(handover));
   for (const Facet facet : facets) {

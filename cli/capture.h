@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/closer.h"
 #include "cli/opener.h"
 #include "cli/source.h"
 #include "cli/talk.h"
@@ -21,10 +22,11 @@ namespace tracer::cli {
 struct CaptureTimes {
   using Duration = std::chrono::milliseconds;
   HealthLimits health;
-  Duration retry{30'000};    // between two tries to open a better backend again
-  Duration standby{30'000};  // it must be healthy this long before it gets its facets back
-  Duration hand_over{200};   // for what is still in the old backend's buffer
-  Duration last_drain{500};  // at the end, on a machine that does not pause
+  Duration retry{30'000};       // between two tries to open a better backend again
+  Duration standby{30'000};     // it must be healthy this long before it gets its facets back
+  Duration hand_over{200};      // for what is still in the old backend's buffer
+  Duration last_drain{500};     // at the end, on a machine that does not pause
+  Duration last_close{10'000};  // at the end, for backends that were replaced and are still being closed
 };
 
 struct CaptureOptions {
@@ -64,7 +66,8 @@ class Capture {
   [[nodiscard]] unsigned generation() const { return generation_; }
   [[nodiscard]] std::vector<int> descriptors() const;
   [[nodiscard]] const std::vector<std::unique_ptr<Source>>& sources() const { return sources_; }
-  [[nodiscard]] std::uint64_t events() const;  // so far, of those that are gone too
+  [[nodiscard]] bool closing() const { return closer_.busy(); }  // something that was replaced
+  [[nodiscard]] std::uint64_t events() const;                    // so far, of those that are gone too
   [[nodiscard]] SilenceReport silence_report() const;
   // Runs of programs that the kernel says it skipped.
   [[nodiscard]] std::uint64_t missed_runs() const;
@@ -77,6 +80,7 @@ class Capture {
   enum class Next : std::uint8_t { best, none };
 
   void replace(std::size_t index, std::string reason, Old old, Next next);
+  void discard(std::vector<OpenedSource>& opened);
   void show_instead();
   void retire(std::unique_ptr<Source> source);
   void add(OpenedSource opened, const std::optional<Instant>& from, std::optional<Handover> handover);
@@ -84,7 +88,9 @@ class Capture {
             double unwatched_ms);
   void keep_to_budget();
   void recover();
+  [[nodiscard]] Result<OpenedSource> open_again(const Recovery& recovery);
   void try_standby(Recovery& recovery, SteadyTime now);
+  void end_standby(Recovery& recovery);
   bool switch_back(Recovery& recovery);
   // A --require or --strict that the run does not meet any more.
   [[nodiscard]] bool unmet_demand() const;
@@ -95,6 +101,7 @@ class Capture {
   CaptureReader& reader_;
   const Talk& talk_;
   SourceSetting setting_;
+  Closer closer_;
   std::vector<std::unique_ptr<Source>> sources_;
   std::vector<Recovery> recoveries_;
   std::vector<std::pair<Facet, Choice>> first_plan_;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <utility>
@@ -13,6 +14,7 @@
 #include "cli/exit_code.h"
 #include "cli/machine.h"
 #include "cli/version.h"
+#include "core/sinks/terminal_text.h"
 #include "probe-matrix/host.h"
 #include "probe-matrix/planner.h"
 #include "probe-matrix/report.h"
@@ -79,6 +81,21 @@ nlohmann::ordered_json to_json(std::span<const VerifyRow> rows) {
     facets[std::string(tracer::to_string(row.facet))] = std::move(entry);
   }
   return facets;
+}
+
+// A report of another machine holds what somebody wrote into it: the terminal must not act on that.
+std::string harmless(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    {
+      LineBuffer line(out);
+      put_terminal_text(line, text.substr(0, end));
+    }
+    if (end < text.size()) out += '\n';
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return out;
 }
 
 // A closed pipe is how a reader says that it has enough.
@@ -151,6 +168,7 @@ int run_doctor(const DoctorRequest& request) {
     text = document.dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
   } else {
     text = doctor_text(*report, wanted, verification.rows);
+    if (!options.from_path.empty()) text = harmless(text);
   }
   if (const int wrote = write_out(request, text); wrote != exit_ok) code = wrote;
   if (code != exit_ok) return code;

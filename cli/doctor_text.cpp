@@ -77,7 +77,7 @@ std::string name_of(const RejectedChoice& choice) {
   return name;
 }
 
-void append_choices(std::string& out, const Plan& plan) {
+void append_choices(std::string& out, const CapabilityReport& report, const PlanRequest& request, const Plan& plan) {
   std::vector<Group> groups;
   std::vector<std::string> never;
   for (const FacetPlan& facet : plan.facets) {
@@ -118,6 +118,15 @@ void append_choices(std::string& out, const Plan& plan) {
       }
     }
     for (const auto& [reason, names] : reasons) out += "  not " + names + ": " + reason + "\n";
+    for (const FacetPlan* facet : group.facets) {
+      std::vector<std::string> next;
+      for (const MechanismEntry& entry : successors(report, request, *facet))
+        next.push_back(std::string(to_string(entry.backend)) + "/" + std::string(to_string(entry.mechanism)));
+      if (next.empty()) continue;
+      const std::string head = "  " + std::string(to_string(facet->facet)) + ", if that fails: ";
+      out += head;
+      append_list(out, head.size(), 6, next);
+    }
   }
   if (!never.empty()) {
     out += "\nNot in this version: ";
@@ -213,10 +222,10 @@ std::string doctor_text(const DoctorReport& report, const PlanRequest& request, 
   std::string out = "tracer " + report.version + " doctor: ";
   out += (report.host.os.empty() ? "an unknown system" : report.host.os) + ", kernel ";
   out += report.host.kernel.empty() ? "unknown" : report.host.kernel;
-  out += "\n\nWhat a trace takes here, in brackets; beside it what else would work:\n\n";
+  out += "\n\nWhat a trace takes here, in brackets; beside it the best of the other backends:\n\n";
   out += plan_table(report, request);
   append_verified(out, verified);
-  append_choices(out, report.plan);
+  append_choices(out, report.capabilities, request, report.plan);
   out += "\nWhat this kernel and these privileges allow (?: could not be found out):\n\n";
   for (std::size_t index = 0; index < family_count; ++index)
     append_family(out, report.capabilities, static_cast<Family>(index));

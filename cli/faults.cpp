@@ -1,5 +1,7 @@
 #include "cli/faults.h"
 
+#include <algorithm>
+
 #include "cli/values.h"
 
 namespace tracer::cli {
@@ -25,25 +27,34 @@ Result<Fault> parse_fault(std::string_view text) {
   return fault;
 }
 
-Result<std::vector<Fault>> take_faults(std::vector<std::string>& args) {
-  std::vector<Fault> faults;
+Result<FaultOptions> take_faults(std::vector<std::string>& args) {
+  FaultOptions options;
   std::vector<std::string> rest;
   for (std::size_t i = 0; i < args.size(); ++i) {
-    std::string_view value;
-    if (args[i].starts_with("--fault=")) {
-      value = std::string_view(args[i]).substr(8);
-    } else if (args[i] == "--fault" && i + 1 < args.size()) {
-      value = args[++i];
-    } else {
+    const std::size_t equals = std::min(args[i].find('='), args[i].size());
+    const std::string name = args[i].substr(0, equals);
+    if (name != "--fault" && name != "--fault-retry") {
       rest.push_back(args[i]);
       continue;
     }
-    const auto fault = parse_fault(value);
-    if (!fault) return std::unexpected(fault.error());
-    faults.push_back(*fault);
+    std::string value;
+    if (equals < args[i].size()) {
+      value = args[i].substr(equals + 1);
+    } else if (i + 1 < args.size()) {
+      value = args[++i];
+    }
+    if (name == "--fault") {
+      const auto fault = parse_fault(value);
+      if (!fault) return std::unexpected(fault.error());
+      options.faults.push_back(*fault);
+    } else {
+      const auto seconds = parse_seconds(value);
+      if (!seconds) return std::unexpected(seconds.error());
+      options.retry = *seconds;
+    }
   }
   args = std::move(rest);
-  return faults;
+  return options;
 }
 
 void make_faulty(OpenedBackend& opened, std::span<const Fault> faults, std::chrono::steady_clock::time_point began) {

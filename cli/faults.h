@@ -1,7 +1,8 @@
-// The option --fault BACKEND:detach|stall|loss@SECONDS. Only in builds for tests.
+// The options --fault BACKEND:detach|stall|loss@SECONDS and --fault-retry SECONDS. Only in builds for tests.
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -19,8 +20,12 @@ struct Fault {
 
 // "tracepoint:stall@2.5".
 [[nodiscard]] Result<Fault> parse_fault(std::string_view text);
-// Takes every --fault out of the command line.
-[[nodiscard]] Result<std::vector<Fault>> take_faults(std::vector<std::string>& args);
+struct FaultOptions {
+  std::vector<Fault> faults;
+  std::optional<std::chrono::milliseconds> retry;  // in place of both 30 s of CaptureTimes
+};
+// Takes all of them out of the command line.
+[[nodiscard]] Result<FaultOptions> take_faults(std::vector<std::string>& args);
 // A backend that is opened after the time of a fault is spared by it.
 void make_faulty(OpenedBackend& opened, std::span<const Fault> faults, std::chrono::steady_clock::time_point began);
 

@@ -4,20 +4,31 @@
 
 namespace tracer::cli {
 
+namespace {
+
+struct Nobody final : EventHandler {
+  void on_event(const Event&) override {}
+};
+
+}  // namespace
+
 FaultyBackend::FaultyBackend(std::unique_ptr<Backend> inner, FaultKind kind, Time at)
-    : inner_(std::move(inner)), kind_(kind), at_(at), fd_(inner_->fd()) {}
+    : inner_(std::move(inner)), kind_(kind), at_(at) {}
 
 void FaultyBackend::die() {
+  dead_ = true;
   last_ = inner_->counters();
   beats_ = inner_->beats();
-  inner_.reset();
-  fd_ = -1;
 }
 
 Result<Drained> FaultyBackend::drain(EventHandler& handler, std::size_t budget) {
-  if (kind_ != FaultKind::loss && inner_ && is_due()) die();
-  if (!inner_)
+  if (kind_ != FaultKind::loss && !dead_ && is_due()) die();
+  if (dead_) {
+    Nobody nobody;
+    const auto drained = inner_->drain(nobody, budget);
+    if (!drained) return drained;
     return kind_ == FaultKind::detach ? Result<Drained>(fail(Errc::os, "detached by --fault")) : Drained::idle;
+  }
   if (kind_ != FaultKind::loss || !is_due()) return inner_->drain(handler, budget);
   handler_ = &handler;
   auto drained = inner_->drain(*this, budget);
@@ -38,11 +49,11 @@ void FaultyBackend::on_event(const Event& event) {
 }
 
 void FaultyBackend::set_verdict(FlowId flow, Direction direction, StreamVerdict verdict) {
-  if (inner_) inner_->set_verdict(flow, direction, verdict);
+  if (!dead_) inner_->set_verdict(flow, direction, verdict);
 }
 
 BackendCounters FaultyBackend::counters() const {
-  BackendCounters counters = inner_ ? inner_->counters() : last_;
+  BackendCounters counters = dead_ ? last_ : inner_->counters();
   counters.delivered -= dropped_;
   counters.lost_ring_full += dropped_;
   counters.lost_bytes += dropped_bytes_;
@@ -50,17 +61,15 @@ BackendCounters FaultyBackend::counters() const {
 }
 
 Result<void> FaultyBackend::send_beat() {
-  if (inner_) return inner_->send_beat();
+  if (!dead_) return inner_->send_beat();
   ++beats_.sent;  // and nobody sees it
   return {};
 }
 
-Beats FaultyBackend::beats() const { return inner_ ? inner_->beats() : beats_; }
+Beats FaultyBackend::beats() const { return dead_ ? beats_ : inner_->beats(); }
 
-std::vector<BlindSpot> FaultyBackend::blind() const { return inner_ ? inner_->blind() : std::vector<BlindSpot>{}; }
+std::vector<BlindSpot> FaultyBackend::blind() const { return inner_->blind(); }
 
-std::optional<std::uint64_t> FaultyBackend::probe_time_ns() const {
-  return inner_ ? inner_->probe_time_ns() : std::nullopt;
-}
+std::optional<std::uint64_t> FaultyBackend::probe_time_ns() const { return inner_->probe_time_ns(); }
 
 }  // namespace tracer::cli

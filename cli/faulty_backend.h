@@ -19,7 +19,7 @@ class FaultyBackend final : public Backend, private EventHandler {
   using Time = std::chrono::steady_clock::time_point;
   FaultyBackend(std::unique_ptr<Backend> inner, FaultKind kind, Time at);
 
-  [[nodiscard]] int fd() const override { return fd_; }
+  [[nodiscard]] int fd() const override { return inner_->fd(); }
   [[nodiscard]] Result<Drained> drain(EventHandler& handler, std::size_t budget) override;
   void set_verdict(FlowId flow, Direction direction, StreamVerdict verdict) override;
   [[nodiscard]] BackendCounters counters() const override;
@@ -33,12 +33,11 @@ class FaultyBackend final : public Backend, private EventHandler {
   [[nodiscard]] bool is_due() const { return std::chrono::steady_clock::now() >= at_; }
   void die();
 
-  std::unique_ptr<Backend> inner_;  // null: dead
+  std::unique_ptr<Backend> inner_;  // emptied without a word when dead: to close one may take seconds
   FaultKind kind_;
   Time at_;
-  int fd_;
   EventHandler* handler_ = nullptr;  // during drain()
-  bool odd_ = false;
+  bool dead_ = false, odd_ = false;
   BackendCounters last_;  // of the dead
   Beats beats_;
   std::uint64_t dropped_ = 0, dropped_bytes_ = 0;

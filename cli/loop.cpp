@@ -136,7 +136,7 @@ class Loop {
   void wait_for_signal() {
     signals_.async_wait([this](const error_code& error, int signal) {
       if (error) return;
-      step(signal == SIGINT ? Wake::interrupt : Wake::terminate);
+      step(signal == SIGINT ? Wake::interrupt : signal == SIGHUP ? Wake::hangup : Wake::terminate);
       if (!stopped_) wait_for_signal();
     });
   }

@@ -17,6 +17,7 @@ enum class Wake : std::uint8_t {
   output,     // the output's descriptor is writable
   interrupt,  // SIGINT
   terminate,  // SIGTERM
+  hangup,     // SIGHUP: the terminal is gone
 };
 
 // What a step wants next.

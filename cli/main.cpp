@@ -95,7 +95,7 @@ int replay(const Options& options, const Talk& talk, bool have_output, std::chro
 }
 
 int trace(const Options& options, const Talk& talk, bool have_output, std::chrono::steady_clock::time_point began,
-          const std::function<void(OpenedBackend&)>& on_opened) {
+          const SessionTimes& times, const std::function<void(OpenedBackend&)>& on_opened) {
   const auto to = destination(options, talk, have_output);
   if (!to) return exit_error;
 
@@ -122,7 +122,7 @@ int trace(const Options& options, const Talk& talk, bool have_output, std::chron
     if (on_opened) on_opened(backend);
     if (packets_only) give_up_privileges(owner_lookup_capabilities(), talk);
   };
-  return run_trace({options, report, backend_rows(), *ownership, &parts, to->fd, talk, began, {}, opened});
+  return run_trace({options, report, backend_rows(), *ownership, &parts, to->fd, talk, began, times, opened});
 }
 
 int doctor(const Options& options, const Talk& talk, bool have_output) {
@@ -149,13 +149,15 @@ int doctor(const Options& options, const Talk& talk, bool have_output) {
 int run(std::vector<std::string> args, std::chrono::steady_clock::time_point began) {
   const bool have_output = hold_standard_descriptors();
   std::function<void(OpenedBackend&)> on_opened;
+  SessionTimes times;
 #ifdef TRACER_FAULTS
   const auto faults = take_faults(args);
   if (!faults) {
     Talk(Talkative::normal).error(faults.error());
     return exit_usage;
   }
-  on_opened = [&](OpenedBackend& backend) { make_faulty(backend, *faults, began); };
+  on_opened = [&](OpenedBackend& backend) { make_faulty(backend, faults->faults, began); };
+  if (faults->retry) times.capture.retry = times.capture.standby = *faults->retry;
 #endif
   const auto options = parse_options(args);
   if (!options) {
@@ -165,7 +167,7 @@ int run(std::vector<std::string> args, std::chrono::steady_clock::time_point beg
   const Talk talk(options->quiet ? Talkative::quiet : options->verbose ? Talkative::verbose : Talkative::normal);
   switch (options->command) {
     case Command::trace:
-      return trace(*options, talk, have_output, began, on_opened);
+      return trace(*options, talk, have_output, began, times, on_opened);
     case Command::replay:
       return replay(*options, talk, have_output, began);
     case Command::doctor:

@@ -13,6 +13,22 @@ Opener::Opener(std::span<const BackendRow> rows, PlanRequest request, OpenReques
   how_.chosen = !request_.backends.empty() || request_.mechanism.has_value();
 }
 
+namespace {
+
+// The plan says the same to the user: a record must not know less of what it lacks.
+void add_missing(OpenedSource& source, const Choice& choice) {
+  std::vector<std::string_view>& missing = source.backend.missing;
+  for (const Facet facet : source.facets) {
+    for (const Rung& rung : rungs(facet)) {
+      if (Choice{rung.entry.backend, rung.entry.mechanism} != choice) continue;
+      std::ranges::copy_if(rung.entry.missing, std::back_inserter(missing),
+                           [&](std::string_view field) { return std::ranges::find(missing, field) == missing.end(); });
+    }
+  }
+}
+
+}  // namespace
+
 std::optional<Choice> Opener::planned(Facet facet) const {
   const auto row = std::ranges::find(plan_.facets, facet, &FacetPlan::facet);
   if (row == plan_.facets.end() || !row->backend || !row->mechanism) return std::nullopt;
@@ -62,6 +78,7 @@ Result<OpenedSource> Opener::open(const Choice& choice, std::span<const Facet> f
     return std::ranges::find(source.backend.refused, facet, &RefusedFacet::facet) == source.backend.refused.end();
   });
   if (source.facets.empty()) return fail(Errc::not_supported, source.backend.refused.front().reason);
+  add_missing(source, choice);
   if (on_opened) on_opened(source.backend);
   return source;
 }

@@ -63,9 +63,13 @@ Result<UniqueFd> OutputQueue::open_file(const std::string& path) {
   return std::unexpected(std::move(error));
 }
 
+bool OutputQueue::has_room(std::size_t bytes) const {
+  if (state_ == OutputState::closed || state_ == OutputState::failed) return false;
+  return bytes <= limits_.queued_bytes_max - std::min(queued_bytes_, limits_.queued_bytes_max);
+}
+
 bool OutputQueue::append(std::string_view record) {
-  const bool over = state_ == OutputState::closed || state_ == OutputState::failed;
-  if (over || queued_bytes_ + record.size() > limits_.queued_bytes_max) {
+  if (!has_room(record.size())) {
     ++counts_.dropped;
     counts_.dropped_bytes += record.size();
     return false;

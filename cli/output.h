@@ -39,6 +39,8 @@ class OutputQueue {
   // Creates or truncates `path`; a new file has mode 0600, because traces hold other people's traffic.
   [[nodiscard]] static Result<UniqueFd> open_file(const std::string& path);
 
+  // Whether append() would take so much.
+  [[nodiscard]] bool has_room(std::size_t bytes) const;
   // Takes one record: whole lines. False: there is no room (or no reader any more), so it was dropped.
   bool append(std::string_view record);
 

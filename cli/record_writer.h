@@ -20,8 +20,8 @@ class RecordWriter {
 
   // A record about traffic. Those after the last one asked for are not looked at.
   void write(const Record& record);
-  // A record about the trace itself: not filtered, not counted.
-  bool write_meta(const Record& record) { return render(record); }
+  // A record about the trace itself: not filtered, not counted. False: there is no room; the caller may try again.
+  bool write_meta(const Record& record);
 
   [[nodiscard]] bool complete() const { return records_max_ && written_ >= *records_max_; }
   [[nodiscard]] std::uint64_t written() const { return written_; }
@@ -29,7 +29,7 @@ class RecordWriter {
   [[nodiscard]] const Filters& filters() const { return filters_; }
 
  private:
-  bool render(const Record& record);
+  void render(const Record& record);
 
   Filters filters_;
   std::unique_ptr<Sink> sink_;

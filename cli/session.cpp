@@ -89,12 +89,12 @@ void Session::begin(Capture& capture, const Plan& plan, const Machine& machine, 
 }
 
 Next Session::step(Wake wake, Time now) {
-  if (wake == Wake::interrupt || wake == Wake::terminate) {
-    signal_ = wake == Wake::interrupt ? SIGINT : SIGTERM;
-    end(wake == Wake::interrupt ? "signal SIGINT" : "signal SIGTERM");
+  if (wake == Wake::interrupt || wake == Wake::terminate || wake == Wake::hangup) {
+    signal_ = wake == Wake::interrupt ? SIGINT : wake == Wake::terminate ? SIGTERM : SIGHUP;
+    end(wake == Wake::interrupt ? "signal SIGINT" : wake == Wake::terminate ? "signal SIGTERM" : "signal SIGHUP");
   }
   Next next;
-  if (end_reason_.empty()) next.again = drain_once(now);
+  if (end_reason_.empty()) next.again = drain_once(wake, now);
   look_after_output(wake, now);
   report_losses(now, false);
   report_silence(now);
@@ -119,8 +119,10 @@ Next Session::step(Wake wake, Time now) {
 bool Session::waits_for_reader() const { return pace_ == Pace::reader && output_.queued_bytes() > waiting_bytes_max; }
 
 // True: there is more to do now.
-bool Session::drain_once(Time now) {
+bool Session::drain_once(Wake wake, Time now) {
   if (drained_) {
+    // A signal may have broken off the reading: it is told before the failure is.
+    if (capture_->failure() && wake != Wake::timer) return false;
     if (output_.flush() == OutputState::ok) end(input_end_);
     return false;
   }
@@ -140,7 +142,7 @@ bool Session::drain_once(Time now) {
     drained_ = true;
     input_end_ = capture_->failure() ? "input failed: " + capture_->failure()->context : "end of input";
     capture_->finish();
-    return true;
+    return !capture_->failure();
   }
   return more;
 }
@@ -161,6 +163,7 @@ void Session::look_after_output(Wake wake, Time now) {
 void Session::report_losses(Time now, bool at_end) {
   if (now < next_loss_report_ && !at_end) return;
   next_loss_report_ = now + times_.loss_report;
+  tell_switches();
   report_slow_reader();
   report_missed_runs();
 }
@@ -223,7 +226,16 @@ void Session::on_switch(const BackendSwitch& change) {
   Record record;
   record.timestamp = wall_now();
   record.body = change;
-  if (options_.meta) writer_.write_meta(record);
+  if (!options_.meta) return;
+  untold_switches_.push_back(std::move(record));
+  tell_switches();
+}
+
+// As far as there is room.
+void Session::tell_switches() {
+  const auto untold =
+      std::ranges::find_if(untold_switches_, [&](const Record& record) { return !writer_.write_meta(record); });
+  untold_switches_.erase(untold_switches_.begin(), untold);
 }
 
 void Session::flush_patiently(Time until) {
@@ -258,6 +270,7 @@ int Session::finish() {
   // A reader that does not read gets no more records, so that there is room for the end.
   if (output_.state() != OutputState::ok) output_.abandon();
   const std::uint64_t given_up = output_.counts().unwritten;
+  tell_switches();
 
   const Record record = last_record();
   const auto& last = std::get<TraceEnd>(record.body);
@@ -272,7 +285,10 @@ int Session::finish() {
       talk_.notice("lost: " + std::string(loss.cause) + ": " + std::to_string(loss.events));
     }
   }
-  if (pace_ == Pace::reader && capture_->failure()) talk_.error(*capture_->failure());
+  if (options_.meta && writer_.not_taken() != 0)
+    talk_.notice("lost: sink_slow: " + std::to_string(writer_.not_taken()) +
+                 " records that the reader was too slow for");
+  if (pace_ == Pace::reader && capture_->failure() && signal_ == 0) talk_.error(*capture_->failure());
   if (output_.state() == OutputState::failed) talk_.error(output_.error());
   if (given_up != 0 && output_.state() != OutputState::closed) {
     talk_.error(Error{Errc::os, 0, "not written: " + std::to_string(given_up) + " records", {}});
@@ -281,7 +297,9 @@ int Session::finish() {
 }
 
 int Session::exit_code(const TraceEnd& last) const {
-  if (capture_->failure() || output_.state() == OutputState::failed) return 1;
+  // A signal breaks off the reading of a pipe: that is no failure.
+  const bool interrupted = pace_ == Pace::reader && signal_ != 0;
+  if ((capture_->failure() && !interrupted) || output_.state() == OutputState::failed) return 1;
   if (output_.state() == OutputState::closed) return 0;
   if (options_.fail_on_loss && !last.lost.empty()) return 6;
   if (output_.counts().unwritten != 0) return 1;

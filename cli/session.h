@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "cli/capture.h"
 #include "cli/loop.h"
@@ -58,7 +59,7 @@ class Session final : public LoopClient, public CaptureReader {
   void on_switch(const BackendSwitch& change) override;
 
  private:
-  bool drain_once(Time now);
+  bool drain_once(Wake wake, Time now);
   bool waits_for_reader() const;
   void look_after_output(Wake wake, Time now);
   void report_losses(Time now, bool at_end);
@@ -66,6 +67,7 @@ class Session final : public LoopClient, public CaptureReader {
   void report_missed_runs();
   // False: there is no room for it in the output.
   bool tell(const Loss& loss);
+  void tell_switches();
   void report_silence(Time now);
   void end(std::string reason);
   void flush_patiently(Time until);
@@ -84,7 +86,8 @@ class Session final : public LoopClient, public CaptureReader {
   Time began_, deadline_, last_event_, last_check_, next_loss_report_, next_silence_;
   std::uint64_t events_seen_ = 0;
   std::uint64_t slow_told_ = 0, slow_bytes_told_ = 0, missed_told_ = 0;
-  std::string end_reason_;  // empty: still running
+  std::vector<Record> untold_switches_;  // there was no room for them in the output
+  std::string end_reason_;               // empty: still running
   int signal_ = 0;
   bool drained_ = false;   // a file is finished; its last records wait for their reader
   std::string input_end_;  // and how it ended

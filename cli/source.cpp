@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <span>
+#include <thread>
 #include <utility>
 
 #include "cli/analyzers.h"
@@ -14,7 +15,8 @@ using std::chrono::nanoseconds;
 using std::chrono::steady_clock;
 using std::chrono::system_clock;
 
-constexpr std::size_t last_events_max = 4096;  // between two looks at the clock
+constexpr std::size_t last_events_max = 4096;        // between two looks at the clock
+constexpr std::chrono::milliseconds last_block{30};  // longest that a backend holds back what it has
 
 std::uint64_t since_epoch_ns(auto time) {
   return static_cast<std::uint64_t>(duration_cast<nanoseconds>(time.time_since_epoch()).count());
@@ -186,6 +188,13 @@ void Source::drain_for(std::chrono::milliseconds time_max) {
 
 Handover Source::hand_over(const Instant& until, std::chrono::milliseconds time_max) {
   until_ = until.on(opened_.clock);
+  // Packets come in blocks that the kernel hands over when they are full or some time old: those of before `until` may
+  // still be on their way when there is nothing to read.
+  const SteadyTime all_there = std::min(until.steady + last_block, steady_clock::now() + time_max);
+  while (!health_.dead() && steady_clock::now() < all_there) {
+    if (!drain(Instant::now(), last_events_max)) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
   drain_for(time_max);
   return pipeline_.hand_over();
 }

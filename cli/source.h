@@ -52,6 +52,7 @@ class Source final : private EventHandler, private VerdictSink, private RecordSi
   Result<Drained> drain(const Instant& now, std::size_t events_max);
   void look_after(SteadyTime now) { cli::look_after(*opened_.backend, health_, now); }
   [[nodiscard]] const Health& health() const { return health_; }
+  void outlive_loss() { health_.outlive_loss(); }
 
   // Drains what happened before `until`, for at most `time_max`, and ends; the next source goes on from there.
   [[nodiscard]] Handover hand_over(const Instant& until, std::chrono::milliseconds time_max);
@@ -59,6 +60,8 @@ class Source final : private EventHandler, private VerdictSink, private RecordSi
   void finish(std::chrono::milliseconds time_max);
   // Adds what this source knows to the last record of the trace.
   void fill(TraceEnd& end) const;
+  // After hand_over() and fill(): to be closed elsewhere. Nothing else may be asked of this source then.
+  [[nodiscard]] std::unique_ptr<Backend> take_backend() { return std::move(opened_.backend); }
 
   [[nodiscard]] int fd() const { return opened_.backend->fd(); }
   [[nodiscard]] Choice choice() const { return {opened_.kind, opened_.mechanism}; }

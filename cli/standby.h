@@ -26,6 +26,8 @@ class Standby final : private EventHandler {
   [[nodiscard]] const Health& health() const { return health_; }
   [[nodiscard]] SteadyTime since() const { return since_; }
   [[nodiscard]] int fd() const { return opened_.backend->fd(); }
+  // At its end: to be closed elsewhere.
+  [[nodiscard]] std::unique_ptr<Backend> take_backend() { return std::move(opened_.backend); }
 
  private:
   void on_event(const Event&) override {}

@@ -76,6 +76,14 @@ void Health::on_counters(SteadyTime now, const BackendCounters& counters) {
   die("it loses " + std::to_string(std::lround(percent)) + " % of the events");
 }
 
+void Health::outlive_loss() {
+  if (!lossy_) return;
+  dead_.reset();
+  lossy_ = false;
+  lossy_windows_ = 0;
+  limits_.loss_percent = 100;
+}
+
 SteadyTime Health::alive_at() const { return has_beats_ ? alive_at_ : std::max(alive_at_, drained_at_); }
 
 std::optional<std::size_t> dearest(std::span<const SourceCost> sources) {

@@ -46,6 +46,8 @@ class Health {
   [[nodiscard]] const std::optional<std::string>& dead() const { return dead_; }
   // Whether death came of loss only: then it captured to the end.
   [[nodiscard]] bool only_lossy() const { return lossy_; }
+  // Nothing can take its place, and what comes through is better than nothing: from now on loss is no reason to die.
+  void outlive_loss();
   // It surely captured until then. Never later than the truth: where it has a heartbeat, the sending of one that came
   // back or the time of bytes that came; else the last drain without an error.
   [[nodiscard]] SteadyTime alive_at() const;
@@ -63,7 +65,7 @@ class Health {
   std::optional<std::string> dead_;
 };
 
-// What one source costs, over the last window.
+// What one source has cost so far.
 struct SourceCost {
   bool shows_first_facet = false;         // of those that the user wants, the first: given up last
   std::optional<std::uint64_t> probe_ns;  // nullopt: not measured

@@ -66,7 +66,7 @@ bool shows_any(const Plan& plan, const std::vector<Facet>& facets) {
 
 // What is shown where nothing of the default can be.
 std::vector<Facet> facets_instead(const Options& options) {
-  if (options.show_given) return {};
+  if (options.show_given || options.strict) return {};
   return {Facet::connection};
 }
 
@@ -79,6 +79,12 @@ std::optional<Refusal> refusal(const Opener& opener) {
   if (auto error = opener.unmet_requirement()) return Refusal{std::move(*error), exit_start};
   if (auto error = opener.unmet()) return Refusal{*error, exit_code_of(*error, opener)};
   return std::nullopt;
+}
+
+bool is_slow_to_detach(const Capture& capture) {
+  return capture.closing() || std::ranges::any_of(capture.sources(), [](const auto& source) {
+           return source->choice().mechanism == Mechanism::syscall_tp;
+         });
 }
 
 CaptureOptions capture_options(const TraceRequest& request) {
@@ -121,7 +127,7 @@ int run_trace(const TraceRequest& request) {
   if (!refused) {
     const std::vector<Facet> wanted = opener.request().facets;
     sources = opener.open(wanted);
-    if (sources.empty() && !options.strict) {
+    if (sources.empty()) {
       opener.want(instead);
       sources = opener.open(instead);
     }
@@ -136,11 +142,8 @@ int run_trace(const TraceRequest& request) {
     return refused->code;
   }
   tell_plan(request, opener.plan(), report);
-  bool slow_to_detach = false;
-  for (const OpenedSource& source : sources) {
+  for (const OpenedSource& source : sources)
     for (const std::string& line : describe_unattached(source.backend.outcomes)) request.talk.notice(line);
-    slow_to_detach = slow_to_detach || source.backend.mechanism == Mechanism::syscall_tp;
-  }
 
   RecordWriter writer(Filters(options.filters), make_sink(options, request.output_fd), output, options.count);
   Session session(options, writer, output, request.talk, Pace::live, request.times);
@@ -153,7 +156,8 @@ int run_trace(const TraceRequest& request) {
   }
   const int code = session.finish();
   // The kernel waits for all processors at every event it lets go of; the floor has some fifty.
-  if (slow_to_detach) request.talk.notice("detaching; with syscall_tp the kernel takes a few seconds for it");
+  if (is_slow_to_detach(capture))
+    request.talk.notice("detaching; with syscall_tp the kernel takes a few seconds for it");
   return code;
 }
 

@@ -149,7 +149,7 @@ void Connection::on_record(Layer layer, std::unique_ptr<Record> record) {
   if (own_) return context_.pool.give_back(std::move(record));
   ++transactions_;
   ++context_.counters.transactions;
-  Pending pending{std::move(record), layer, context_.now, {process_of(Side::a), process_of(Side::b)}};
+  Pending pending{std::move(record), layer, context_.now, {process_of(Side::a), process_of(Side::b)}, std::nullopt};
   if (pending_.empty() && finish_record(pending, context_.now, false)) return;
   if (context_.records_pending >= context_.options.records_pending_max) {
     ++context_.counters.pending_limit_hits;
@@ -159,6 +159,38 @@ void Connection::on_record(Layer layer, std::unique_ptr<Record> record) {
   }
   ++context_.records_pending;
   pending_.push_back(std::move(pending));
+  settle_waiting_times();
+}
+
+bool Connection::settle_times(Pending& pending) {
+  if (pending.times) return true;
+  const auto* transaction = std::get_if<HttpTransaction>(&pending.record->body);
+  if (transaction == nullptr || may_be_joined()) return false;
+  const TransactionTimes times = times_of(*this, pending.layer, *transaction, true);
+  if (times.may_still_come) return false;
+  pending.times = times;
+  prune_marks(pending.layer, *transaction);
+  return true;
+}
+
+// In order: the marks of one record lie before those of the next.
+void Connection::settle_waiting_times() {
+  std::size_t first = pending_.size();
+  while (first > 0 && !pending_[first - 1].times) --first;
+  while (first < pending_.size() && settle_times(pending_[first])) ++first;
+}
+
+void Connection::prune_marks(Layer layer, const HttpTransaction& transaction) {
+  const Side client_side = client().value_or(Side::a);
+  Channel& channel = *channels_[static_cast<std::size_t>(layer)];
+  const auto prune = [&](Side side, const HttpMessage& message) {
+    if (!message.present) return;
+    for (const Observer which : {Observer::sender, Observer::receiver}) {
+      channel.stream(side).observer(which).marks.prune(message.end_offset);
+    }
+  };
+  prune(client_side, transaction.request);
+  prune(other(client_side), transaction.response);
 }
 
 // Sends the record on, unless something that belongs into it may still come. `whatever`: do not wait.
@@ -166,7 +198,11 @@ bool Connection::finish_record(Pending& pending, EventTime now, bool whatever) {
   whatever |= now.ns >= pending.since.ns + context_.options.record_hold_ns;
   TransactionTimes times;
   const auto* transaction = std::get_if<HttpTransaction>(&pending.record->body);
-  if (transaction != nullptr) times = times_of(*this, pending.layer, *transaction, !whatever);
+  if (pending.times) {
+    times = *pending.times;
+  } else if (transaction != nullptr) {
+    times = times_of(*this, pending.layer, *transaction, !whatever);
+  }
   if (!whatever && (times.may_still_come || may_be_joined() || owner_may_come())) return false;
   const bool told =
       transaction != nullptr && (told_before(*transaction) || (carried_ && told_by_predecessor(*transaction)));
@@ -184,16 +220,12 @@ bool Connection::finish_record(Pending& pending, EventTime now, bool whatever) {
   fill_record(context_, *this, pending.layer, times, pending.processes, pending.since, *pending.record);
   if (transaction != nullptr) {
     const Side client_side = client().value_or(Side::a);
-    Channel& channel = *channels_[static_cast<std::size_t>(pending.layer)];
-    const auto forget = [&](Side side, const HttpMessage& message) {
-      if (!message.present) return;
-      told_until_[index_of(side)] = std::max(told_until_[index_of(side)], message.end_offset);
-      for (const Observer which : {Observer::sender, Observer::receiver}) {
-        channel.stream(side).observer(which).marks.prune(message.end_offset);
-      }
+    const auto told_to = [&](Side side, const HttpMessage& message) {
+      if (message.present) told_until_[index_of(side)] = std::max(told_until_[index_of(side)], message.end_offset);
     };
-    forget(client_side, transaction->request);
-    forget(other(client_side), transaction->response);
+    told_to(client_side, transaction->request);
+    told_to(other(client_side), transaction->response);
+    prune_marks(pending.layer, *transaction);
   }
   context_.records.on_record(std::move(pending.record));
   return true;
@@ -209,9 +241,11 @@ bool Connection::may_be_joined() const {
   return join_possible_ || only->nameless || nameless_about;
 }
 
-// Where both ends are on this machine, the one that accepts is found a little later than the one that connects.
+// Where both ends are on this machine, the one that accepts is found a little later than the one that connects. Who is
+// not found soon after is not found while there are bytes.
 bool Connection::owner_may_come() const {
   if (!context_.owners_told || !on_wire()) return false;
+  if (context_.now.ns >= opened_at_.ns + 2 * context_.options.record_hold_ns) return false;
   const Flow& wire = *(flows_[0] != nullptr ? flows_[0] : flows_[1]);
   return (wire.owner == 0 || wire.remote_owner == 0) && wire.end.local && is_loopback(*wire.end.local);
 }
@@ -227,9 +261,10 @@ bool Connection::told_before(const HttpTransaction& transaction) const {
 void Connection::finish_pending(EventTime now, bool whatever) {
   std::size_t done = 0;
   while (done < pending_.size() && finish_record(pending_[done], now, whatever)) ++done;
-  if (done == 0) return;
+  if (done == 0) return settle_waiting_times();
   pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(done));
   context_.records_pending -= done;
+  settle_waiting_times();
 }
 
 }  // namespace tracer

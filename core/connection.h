@@ -18,6 +18,7 @@
 #include "core/flow_table.h"
 #include "core/handover.h"
 #include "core/pipeline_context.h"
+#include "core/transaction_times.h"
 
 namespace tracer {
 
@@ -89,6 +90,7 @@ class Connection final : private ChannelOwner {
     Layer layer{};
     EventTime since;
     std::array<std::uint32_t, 2> processes{};  // tgid by Side, when the record was complete
+    std::optional<TransactionTimes> times;     // once they are final
   };
 
   void on_record(Layer layer, std::unique_ptr<Record> record) override;
@@ -96,6 +98,11 @@ class Connection final : private ChannelOwner {
   [[nodiscard]] std::optional<Side> known_client() const override { return client(); }
   Channel& channel_for(Layer layer);
   bool finish_record(Pending& pending, EventTime now, bool whatever);
+  // Whether the times of a record are final. Then it has them, and the marks that they come from are gone: records that
+  // wait for something else do not use them up.
+  bool settle_times(Pending& pending);
+  void settle_waiting_times();
+  void prune_marks(Layer layer, const HttpTransaction& transaction);
   void finish_pending(EventTime now, bool whatever);
   [[nodiscard]] bool may_be_joined() const;
   [[nodiscard]] bool told_before(const HttpTransaction& transaction) const;

@@ -93,12 +93,20 @@ struct SocketOwner {
   bool inferred = false;
 };
 
+// One end of a connection, and who holds it.
+struct HeldEnd {
+  Endpoint local, remote;
+  SocketOwner owner;
+};
+
 // Asked by pcap, implemented by backends/procfs. One question is a netlink message each way, and a look at the
 // descriptors of a few processes; answers are cached beyond the socket's end.
 class SocketOwners {
  public:
   virtual ~SocketOwners() = default;
   [[nodiscard]] virtual SocketOwner owner(const Endpoint& local, const Endpoint& remote) = 0;
+  // All connections that there are now, as far as their holders are found: a look at every process.
+  [[nodiscard]] virtual std::vector<HeldEnd> all(std::size_t) { return {}; }
   // Readable when processes came or went; the asker waits on it too and then calls refresh(). -1: nothing to wait for.
   [[nodiscard]] virtual int fd() const { return -1; }
   virtual void refresh() {}

@@ -7,16 +7,10 @@
 
 #include "core/connection.h"
 #include "core/records/record.h"
+#include "core/transaction_times.h"
 
 namespace tracer {
 
-// The client's end, where it is watched, gives all times of a transaction; else the server's does. One clock and one
-// place for the four of them, so that a duration never mixes two ends.
-struct TransactionTimes {
-  std::optional<EventTime> request_first, response_first, response_last;
-  bool may_still_come = false;  // the client's end has not told of all these bytes yet
-  std::optional<Side> seen_at;
-};
 // `wait`: an answer from the client's end that may still come is worth more than one from the server's end now.
 [[nodiscard]] TransactionTimes times_of(const Connection& connection, Layer layer, const HttpTransaction& transaction,
                                         bool wait);

@@ -8,7 +8,7 @@ namespace tracer {
 StreamAssembler::StreamAssembler(StreamEnvironment& environment, StreamOutput& output, Side side)
     : environment_(environment), output_(output), side_(side) {}
 
-StreamAssembler::~StreamAssembler() { environment_.bytes_held -= held_bytes_; }
+StreamAssembler::~StreamAssembler() { environment_.bytes_held -= held_bytes_ + held_.size() * piece_overhead; }
 
 void StreamAssembler::add_observer(Observer which, std::uint64_t shift, bool preexisting) {
   StreamObserver& it = observer(which);
@@ -128,7 +128,7 @@ void StreamAssembler::hold(std::uint64_t begin, Bytes bytes, EventTime at) {
     place = held_.insert(place, Held{begin, {bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size)}, at});
     ++place;
     held_bytes_ += size;
-    environment_.bytes_held += size;
+    environment_.bytes_held += size + piece_overhead;
     bytes = bytes.subspan(size);
     begin += size;
   }
@@ -146,7 +146,7 @@ void StreamAssembler::deliver_held() {
   std::size_t done = 0;
   while (done < held_.size() && held_[done].begin == next_) {
     held_bytes_ -= held_[done].bytes.size();
-    environment_.bytes_held -= held_[done].bytes.size();
+    environment_.bytes_held -= held_[done].bytes.size() + piece_overhead;
     deliver(held_[done].bytes, held_[done].at);
     ++done;
   }
@@ -221,6 +221,7 @@ bool StreamAssembler::over_limit() const {
   const StreamLimits& limits = environment_.limits;
   const bool on_wire = observers_[0].patient || observers_[1].patient;
   return held_bytes_ > (on_wire ? limits.wire_bytes_held_max : limits.bytes_held_max) ||
+         held_.size() > limits.pieces_held_max ||
          (held_bytes_ > 0 && environment_.bytes_held > limits.total_bytes_held_max) ||
          observers_[0].ranges() > limits.ranges_max || observers_[1].ranges() > limits.ranges_max;
 }

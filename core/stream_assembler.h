@@ -98,6 +98,8 @@ class StreamAssembler {
     EventTime at;
     [[nodiscard]] std::uint64_t end() const { return begin + bytes.size(); }
   };
+  // Of a piece beside its bytes: itself, and what an allocation takes.
+  static constexpr std::size_t piece_overhead = sizeof(Held) + 16;
   enum class Judgement : std::uint8_t { awaited, may_expire, definite };
   struct Hole {
     Judgement judgement = Judgement::definite;

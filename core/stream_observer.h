@@ -19,6 +19,7 @@ struct StreamLimits {
   std::size_t bytes_held_max = 256 * 1024;      // behind holes, per stream
   std::size_t wire_bytes_held_max = 4U << 20U;  // on the wire: what a window holds while one segment is sent again
   std::size_t total_bytes_held_max = 64U << 20U;  // behind holes, all streams
+  std::size_t pieces_held_max = 8192;             // behind holes, per stream, however short each is
   std::size_t ranges_max = 64;                    // passed without bytes and not yet settled, per observer
   std::size_t time_marks_max = 64;                // per observer
 };
@@ -34,7 +35,7 @@ struct StreamCounters {
 struct StreamEnvironment {
   StreamLimits limits;
   StreamCounters counters;
-  std::size_t bytes_held = 0;
+  std::size_t bytes_held = 0;    // with what it takes to hold them
   std::uint64_t loss_epoch = 0;  // grows with each report of lost events: tells a lost range from a raced one
 };
 

@@ -193,7 +193,15 @@ static Answer probe_function(ProbeContext& context, Capability asked, std::uint3
 }
 
 Answer probe_fentry(ProbeContext& context) {
-  return probe_function(context, Capability::fentry, BPF_TRACE_FENTRY, "a function entry program");
+  constexpr Capability asked = Capability::fentry;
+  Answer answer = probe_function(context, asked, BPF_TRACE_FENTRY, "a function entry program");
+  const Result<HookTypes>& types = context.hook_types();
+  if (answer.verdict != Verdict::supported || !types || types->rdonly_cast != 0) return answer;
+  const Answer reads = probe_bpf_probe_read_kernel(context);
+  if (reads.verdict == Verdict::supported) return answer;
+  return unsupported(
+      asked, "without kernel reads it would see only the first segment of a writev or sendmsg here: " + reads.reason,
+      reads.fix);
 }
 
 Answer probe_fexit(ProbeContext& context) {

@@ -1,5 +1,6 @@
 // The plan in words for a person.
 #include <algorithm>
+#include <vector>
 
 #include "probe-matrix/fix_text.h"
 #include "probe-matrix/planner.h"
@@ -72,18 +73,26 @@ std::string_view suggestion(const FacetPlan& plan, const CapabilityReport& repor
   return other_kernel;
 }
 
-// Where a privilege is all that every alternative lacks: "needs CAP_BPF (or root)". Else empty.
-std::string_view lacking_privilege(const FacetPlan& plan) {
-  std::string_view needs;
+// Where privileges are all that every alternative lacks: "needs CAP_BPF and CAP_PERFMON, or CAP_NET_RAW (or root)".
+// Else empty.
+std::string lacking_privilege(const FacetPlan& plan) {
+  constexpr std::string_view root = " (or root)";
+  std::vector<std::string_view> needs;
   for (const RejectedChoice& rejected : plan.rejected) {
     if (!is_step_down(rejected)) continue;
-    const std::string_view reason = rejected.reason;
+    std::string_view reason = rejected.reason;
     const std::size_t at = reason.find("needs ");
-    if (!reason.starts_with("not permitted: ") || at == std::string_view::npos) return {};
-    if (!needs.empty() && needs != reason.substr(at)) return {};
-    needs = reason.substr(at);
+    if (!reason.starts_with(not_permitted_prefix) || at == std::string_view::npos) return {};
+    reason.remove_prefix(at);
+    if (reason.ends_with(root)) reason.remove_suffix(root.size());
+    if (std::ranges::find(needs, reason) == needs.end()) needs.push_back(reason);
   }
-  return needs;
+  std::string text;
+  for (std::string_view need : needs) {
+    if (!text.empty()) need = need.substr(std::string_view("needs ").size());
+    text += (text.empty() ? "" : ", or ") + std::string(need);
+  }
+  return text.empty() ? text : text + std::string(root);
 }
 
 }  // namespace
@@ -92,8 +101,8 @@ std::string describe(const FacetPlan& plan, const CapabilityReport& report) {
   std::string text(to_string(plan.facet));
   text += ": ";
   text += plan.backend ? choice_name(*plan.backend, plan.mechanism) : "not visible";
-  const std::string_view privilege = plan.backend ? std::string_view{} : lacking_privilege(plan);
-  const std::string why = privilege.empty() ? rejections(plan) : std::string(privilege);
+  const std::string privilege = plan.backend ? std::string{} : lacking_privilege(plan);
+  const std::string why = privilege.empty() ? rejections(plan) : privilege;
   if (!why.empty()) text += " (" + why + ")";
   if (plan.backend) return text;
   if (const std::string_view fix = suggestion(plan, report); !fix.empty()) text += ": " + std::string(fix);

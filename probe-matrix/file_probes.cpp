@@ -73,7 +73,7 @@ Answer probe_proc_complete(ProbeContext& context) {
   constexpr std::size_t mounts_bytes = 256 * 1024;
   const Result<std::string> mounts = context.system().read_file("/proc/mounts", mounts_bytes);
   if (!mounts) return unknown(asked, mounts.error().context);
-  const std::size_t at = mounts->find(" /proc proc ");
+  const std::size_t at = mounts->rfind(" /proc proc ");  // the last one covers those before it
   if (at == std::string::npos)
     return unsupported(asked, "/proc is not mounted", fix_on_host(context.host(), "sudo mount -t proc proc /proc"));
   const std::string line = mounts->substr(at, mounts->find('\n', at) - at);

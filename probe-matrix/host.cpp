@@ -130,13 +130,24 @@ Host read_host(System& system) {
   if (const auto map = system.read_file("/proc/self/uid_map", small_file_bytes)) {
     host.user_namespace = !map->empty() && map->find("4294967295") == std::string::npos;
   }
+  if (const auto release = system.read_file("/proc/sys/kernel/osrelease", small_file_bytes)) {
+    const std::string name = release->substr(0, release->find('\n'));
+    const auto absent = [&](const std::string& path) {
+      const auto kernel = system.read_file(path, 1);
+      return !kernel && kernel.error().code == Errc::not_found;
+    };
+    host.kernel_from_outside =
+        !name.empty() && absent("/boot/vmlinuz-" + name) && absent("/lib/modules/" + name + "/vmlinuz");
+  }
   find_container(system, host);
   return host;
 }
 
 bool holds(const Host& host, Privilege privilege) {
   const std::uint64_t held = host.effective.value_or(0);
-  return ((held >> privilege.bit) & 1) != 0 || ((held >> cap_sys_admin.bit) & 1) != 0;
+  // What was split off from CAP_SYS_ADMIN is still covered by it, and nothing else is.
+  const bool covered = privilege.bit == cap_bpf.bit || privilege.bit == cap_perfmon.bit;
+  return ((held >> privilege.bit) & 1) != 0 || (covered && ((held >> cap_sys_admin.bit) & 1) != 0);
 }
 
 std::string fix_privilege(const Host& host, Privilege privilege) {
@@ -174,7 +185,7 @@ std::string fix_kernel(const Host& host, std::string_view what) {
     std::string_view distribution, command;
   };
   constexpr std::array commands{
-      Command{"debian", "sudo apt install linux-image-amd64"},
+      Command{"debian", "sudo apt install linux-image-$(dpkg --print-architecture)"},
       Command{"ubuntu", "sudo apt install linux-generic"},
       Command{"fedora", "sudo dnf install kernel"},
       Command{"rhel", "sudo dnf install kernel"},
@@ -189,6 +200,8 @@ std::string fix_kernel(const Host& host, std::string_view what) {
   };
   std::string text = std::string(another_kernel_prefix) + std::string(what);
   const auto row = std::ranges::find(commands, std::string_view(host.distribution), &Command::distribution);
+  if (host.kernel_from_outside && host.container == ContainerKind::none)
+    return text + ": it is not installed here, so whoever starts this machine chooses it";
   // In a container the distribution is the image's.
   if (row != commands.end() && host.container == ContainerKind::none)
     text += ", as the distribution's is: " + std::string(row->command) + " && sudo reboot";

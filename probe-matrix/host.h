@@ -33,6 +33,7 @@ struct Host {
   std::optional<std::uint64_t> effective, bounding;  // capability sets
   bool root = false;                                 // uid 0, in whatever user namespace
   bool user_namespace = false;                       // not the initial one: root here is not root
+  bool kernel_from_outside = false;                  // no file of the running kernel is here, as in a microVM
 };
 [[nodiscard]] Host read_host(System& system);
 

@@ -35,6 +35,9 @@ constexpr std::array unmeasured{Fields("rtt_ms"), Fields("tcp_state"), Fields("r
 constexpr std::array unmeasured_and_unwitnessed{Fields("rtt_ms"), Fields("tcp_state"), Fields("retransmits"),
                                                 Fields("client_to_server.witnessed"),
                                                 Fields("server_to_client.witnessed")};
+// Of socket states only: who with whom, and how long.
+constexpr std::array without_sizes{Fields("client_to_server"), Fields("server_to_client"), Fields("rtt_ms"),
+                                   Fields("retransmits"),      Fields("protocol"),         Fields("transactions")};
 constexpr std::array without_payload{Fields("protocol"), Fields("transactions")};
 constexpr std::array without_parent_and_end{Fields("ppid"), Fields("exit_code"), Fields("signal")};
 constexpr std::array without_end{Fields("exit_code"), Fields("signal")};
@@ -90,6 +93,7 @@ constexpr std::array connection_rungs{
     Rung{{BackendKind::tracepoint, Mechanism::syscall_tp, syscall_tp_needs, unmeasured_and_unwitnessed}, {}},
     Rung{{BackendKind::pcap, Mechanism::af_packet, af_packet_needs, unmeasured}, {}},
     Rung{{BackendKind::procfs, Mechanism::sock_diag, sock_diag_needs, without_payload}, {}},
+    Rung{{BackendKind::tracepoint, Mechanism::tracefs, tracefs_needs, without_sizes}, reason_only_when_asked},
 };
 
 constexpr std::array every_backend{BackendKind::ebpf, BackendKind::tracepoint, BackendKind::pcap, BackendKind::procfs};
@@ -120,7 +124,8 @@ const FailedChoice* failure_of(const PlanRequest& request, Facet facet, const Me
 
 // Empty: this is the one.
 std::string rejection(const CapabilityReport& report, const PlanRequest& request, Facet facet, const Rung& rung) {
-  if (!rung.never.empty()) return std::string(rung.never);
+  const bool asked_for_it = rung.never == reason_only_when_asked && request.mechanism == rung.entry.mechanism;
+  if (!rung.never.empty() && !asked_for_it) return std::string(rung.never);
   if (request.mechanism && *request.mechanism != rung.entry.mechanism) return std::string(reason_other_mechanism);
   if (const FailedChoice* failed = failure_of(request, facet, rung.entry)) return failed->reason;
   return obstacle(report, rung.entry);
@@ -185,7 +190,8 @@ std::optional<Error> contradiction(const PlanRequest& request) {
 
 bool is_step_down(const RejectedChoice& rejected) {
   return rejected.reason != reason_not_built && rejected.reason != reason_no_payload &&
-         rejected.reason != reason_other_backend && rejected.reason != reason_other_mechanism;
+         rejected.reason != reason_only_when_asked && rejected.reason != reason_other_backend &&
+         rejected.reason != reason_other_mechanism;
 }
 
 std::span<const Rung> rungs(Facet facet) {
@@ -215,7 +221,7 @@ std::vector<Capability> capabilities_for(std::span<const Facet> facets) {
     const auto facet = static_cast<Facet>(index);
     if (!facets.empty() && !has(facets, facet)) continue;
     for (const Rung& rung : rungs(facet)) {
-      if (!rung.never.empty()) continue;
+      if (!rung.never.empty() && rung.never != reason_only_when_asked) continue;
       for (const Capability need : rung.entry.needs)
         if (!has(needed, need)) needed.push_back(need);
     }
@@ -239,6 +245,21 @@ Plan make_plan(const CapabilityReport& report, const PlanRequest& request) {
 Plan replan(const CapabilityReport& report, PlanRequest& request, FailedChoice failed) {
   request.failed.push_back(std::move(failed));
   return make_plan(report, request);
+}
+
+std::vector<MechanismEntry> successors(const CapabilityReport& report, const PlanRequest& request,
+                                       const FacetPlan& chosen) {
+  std::vector<MechanismEntry> found;
+  PlanRequest later = request;
+  later.facets = {chosen.facet};
+  FacetPlan plan = chosen;
+  while (plan.backend && plan.mechanism) {
+    later.failed.push_back({chosen.facet, *plan.backend, *plan.mechanism, "failed"});
+    plan = plan_facet(report, later, chosen.facet);
+    for (const Rung& rung : rungs(chosen.facet))
+      if (plan.backend == rung.entry.backend && plan.mechanism == rung.entry.mechanism) found.push_back(rung.entry);
+  }
+  return found;
 }
 
 std::optional<Error> unmet(const Plan& plan, const PlanRequest& request, const CapabilityReport& report) {

@@ -52,6 +52,10 @@ struct PlanRequest {
 // Notes that a choice failed and plans without it.
 [[nodiscard]] Plan replan(const CapabilityReport& report, PlanRequest& request, FailedChoice failed);
 
+// What would take the facet over if its choice failed, best first.
+[[nodiscard]] std::vector<MechanismEntry> successors(const CapabilityReport& report, const PlanRequest& request,
+                                                     const FacetPlan& chosen);
+
 // What --backend, --mechanism, --strict or --require ask for and the plan does not give, or that nothing at all is
 // left: Errc::not_permitted if privileges could change it, else Errc::not_supported.
 [[nodiscard]] std::optional<Error> unmet(const Plan& plan, const PlanRequest& request, const CapabilityReport& report);
@@ -64,6 +68,9 @@ struct PlanRequest {
 // The reasons of rejections that do not come from the machine.
 inline constexpr std::string_view reason_not_built = "not built into this version";
 inline constexpr std::string_view reason_no_payload = "the socket table carries no payload";
+// Of the socket states alone each end of a connection is a record of its own, and nobody accepts.
+inline constexpr std::string_view reason_only_when_asked =
+    "only with --mechanism tracefs: each end would be a record of its own, without sizes";
 inline constexpr std::string_view reason_other_backend = "left out by --backend";
 inline constexpr std::string_view reason_other_mechanism = "left out by --mechanism";
 // Whether this machine, or a failure on it, is the reason: not the user, and not this version of the tracer.

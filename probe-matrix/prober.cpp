@@ -140,12 +140,12 @@ std::string_view to_string(Family family) {
 const Result<HookTypes>& ProbeContext::hook_types() {
   if (hook_types_) return *hook_types_;
   std::array wanted{BtfWanted{BtfKind::type_definition, "btf_trace_sys_enter"},
-                    BtfWanted{BtfKind::function, "bpf_fentry_test1"}};
+                    BtfWanted{BtfKind::function, "bpf_fentry_test1"}, BtfWanted{BtfKind::function, "bpf_rdonly_cast"}};
   const Result<std::string> image = system_.read_file(kernel_types_path, kernel_types_bytes_max);
   if (!image) return hook_types_.emplace(std::unexpected(image.error()));
   if (Result<void> found = find_btf_ids(as_bytes(*image), wanted); !found)
     return hook_types_.emplace(std::unexpected(std::move(found).error()));
-  return hook_types_.emplace(HookTypes{wanted[0].id, wanted[1].id});
+  return hook_types_.emplace(HookTypes{wanted[0].id, wanted[1].id, wanted[2].id});
 }
 
 const Host& ProbeContext::host() {

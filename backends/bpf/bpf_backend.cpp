@@ -167,6 +167,7 @@ Result<Drained> BpfBackend::drain(EventHandler& handler, std::size_t budget) {
     next_sweep_ns_ = monotonic_now().ns + sweep_interval_ns;
     follower_->sweep();
   }
+  if (follower_) follower_->ask_again(monotonic_now(), *this);
   return reader_->drain(*this, budget);
 }
 
@@ -260,7 +261,7 @@ BackendCounters BpfBackend::counters() const {
   out.lost_user = dropped_;
   out.lost_bytes = kernel.failed_bytes;
   out.self_events = self_events_;
-  out.flows_untracked = kernel.flows_untracked;
+  out.flows_untracked = kernel.flows_untracked + (follower_ ? follower_->untracked() : 0);
   const auto missed = object_->missed_runs();
   out.missed_runs = missed ? untold_runs(*missed) : 0;
   out.missed_runs_measured =

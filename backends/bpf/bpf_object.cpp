@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <fstream>
 
+#include "backends/bpf/kernel_log.h"
 #include "backends/bpf/kprobe_misses.h"
 #include "backends/bpf/load_failure.h"
 #include "backends/bpf/user_reads.h"
@@ -27,7 +28,7 @@ constexpr std::array<std::size_t, 2> verifier_log_bytes{256 * 1024, 16 * 1024 * 
 
 // What libbpf says goes here, and never to standard error.
 thread_local std::string* listener = nullptr;
-int listen(libbpf_print_level level, const char* format, va_list arguments) {
+[[gnu::format(printf, 2, 0)]] int listen(libbpf_print_level level, const char* format, va_list arguments) {
   if (listener == nullptr || level == LIBBPF_DEBUG) return 0;
   std::array<char, 512> line{};
   const int length = std::vsnprintf(line.data(), line.size(), format, arguments);
@@ -140,6 +141,7 @@ std::optional<LoadFailure> load_alone(const BpfImage& image, const std::string& 
     ObjectHandle object = open_image(image, program, missing);
     int failed = errno;
     std::string log(log_bytes, '\0');
+    KernelLog kernel_log;
     if (object) {
       bpf_program__set_log_buf(bpf_object__find_program_by_name(object.get(), program.c_str()), log.data(), log.size());
       failed = -bpf_object__load(object.get());
@@ -147,10 +149,12 @@ std::optional<LoadFailure> load_alone(const BpfImage& image, const std::string& 
     listener = nullptr;
     if (object && failed == 0) return std::nullopt;
     const std::string lockdown = lockdown_mode();
+    const std::string said_by_kernel = kernel_log.fresh();
     failure = distill({.step = object ? LoadStep::load : LoadStep::open,
                        .os_error = failed,
                        .messages = messages,
                        .log = log.c_str(),
+                       .kernel_log = said_by_kernel,
                        .lockdown = lockdown,
                        .privileged = is_privileged()});
     failure.object = image.name;

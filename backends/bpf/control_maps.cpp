@@ -46,11 +46,18 @@ constexpr SyscallOp syscall_ops[] = {
     {"pidfd_getfd", SYS_pidfd_getfd, WIRE_OP_GETFD},
 };
 
-// arch/x86/entry/syscalls/syscall_32.tbl. Those that share their number with a frequent 64-bit call are not here: read
-// and write are close and stat, which would pay for it.
+// arch/x86/entry/syscalls/syscall_32.tbl. The 64-bit call of the same number pays for it with a look at its task: close
+// and stat, for read and write.
 #ifdef __x86_64__
-constexpr std::array<SyscallOp, 9> compat_ops{{
+constexpr std::array<SyscallOp, 16> compat_ops{{
+    {"read", 3, WIRE_OP_32BIT},
+    {"write", 4, WIRE_OP_32BIT},
     {"socketcall", 102, WIRE_OP_32BIT_SOCKETCALL},
+    {"readv", 145, WIRE_OP_32BIT},
+    {"writev", 146, WIRE_OP_32BIT},
+    {"sendfile", 187, WIRE_OP_32BIT},
+    {"sendfile64", 239, WIRE_OP_32BIT},
+    {"splice", 313, WIRE_OP_32BIT},
     {"recvmmsg", 337, WIRE_OP_32BIT},
     {"sendmmsg", 345, WIRE_OP_32BIT},
     {"connect", 362, WIRE_OP_32BIT},

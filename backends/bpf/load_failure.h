@@ -35,7 +35,7 @@ struct LoadEvidence {
   int os_error = 0;                  // positive
   std::string_view messages = {};    // libbpf's, by lines
   std::string_view log = {};         // the verifier's
-  std::string_view kernel_log = {};  // the last lines of dmesg; empty: not known
+  std::string_view kernel_log = {};  // what dmesg got meanwhile; empty: nothing, or not known
   std::string_view lockdown = {};    // "none", "integrity", "confidentiality"; empty: not known
   bool privileged = false;           // the privilege that it takes is held
 };

@@ -18,6 +18,10 @@ class RecordFollower {
   virtual void on_state(const wire_open& note, EventHandler& out) = 0;
   virtual void on_fork(std::uint32_t parent, std::uint32_t child) = 0;
   virtual void on_exit(std::uint32_t tgid) = 0;
+  // Before each reading of records: what could not be said yet.
+  virtual void ask_again(EventTime now, EventHandler& out) = 0;
+  // Flows that are not told because nobody could say which they are.
+  [[nodiscard]] virtual std::uint64_t untracked() const = 0;
   // Every few seconds: forgets what nobody told the end of.
   virtual void sweep() = 0;
 };

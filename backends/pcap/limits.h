@@ -18,8 +18,10 @@ struct PcapLimits {
   std::uint64_t closed_ns = 10'000'000'000;         // late packets of a closed one are known as such
   std::size_t fragmented_max = 128;                 // datagrams being put together, of 64 KiB at most
   std::uint64_t fragment_ns = 30'000'000'000;       // an incomplete one
-  std::size_t questions_per_second_max = 2'000;     // who holds a socket
+  std::size_t questions_per_second_max = 20'000;    // who holds a socket
+  std::uint64_t questions_ns_per_second_max = 250'000'000;  // and so long may they take
   std::size_t questions_waiting_max = 4'096;
+  std::size_t held_before_max = 16'384;  // ends of connections that were there before, with who holds them
 };
 
 }  // namespace tracer

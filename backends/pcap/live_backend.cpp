@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -49,8 +50,10 @@ class LiveBackend final : public Backend {
         interface_(options.interface.empty() ? "all interfaces" : options.interface),
         link_(link_type_of(pcap_datalink(packets_.get()))),
         owners_(options.owners) {
-    if (owners_ != nullptr) asker_.emplace(*owners_, options.limits);
+    if (owners_ != nullptr) asker_.emplace(*owners_, options.limits, [] { return clock_ns(CLOCK_MONOTONIC); });
     pump_.emplace(options.limits, options.ports, seed, asker_ ? &*asker_ : nullptr);
+    // Only from within drain(): handler_ is that of the call.
+    pump_->tracker().set_loss_check([this] { return look_for_losses(*handler_); });
   }
 
   void take_beat(LoopbackBeat beat) { beat_.emplace(std::move(beat)); }
@@ -65,7 +68,8 @@ class LiveBackend final : public Backend {
   [[nodiscard]] Result<void> wait_on_all() {
     epoll_ = UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
     if (!epoll_) return std::unexpected(os_failure(errno, "epoll_create1"));
-    const int sources[] = {pcap_get_selectable_fd(packets_.get()),
+    if (handshakes_) timer_ = UniqueFd(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
+    const int sources[] = {timer_.get(), pcap_get_selectable_fd(packets_.get()),
                            handshakes_ ? pcap_get_selectable_fd(handshakes_.get()) : -1,
                            owners_ != nullptr ? owners_->fd() : -1};
     for (const int source : sources) {
@@ -78,6 +82,11 @@ class LiveBackend final : public Backend {
       }
     }
     return {};
+  }
+
+  // Call once packets are captured: what begins later is seen.
+  void ask_who_is_connected(std::size_t ends_max) {
+    if (asker_) asker_->note_all(owners_->all(ends_max));
   }
 
   // Only beats pass the filter meanwhile.
@@ -103,11 +112,12 @@ class LiveBackend final : public Backend {
   [[nodiscard]] int fd() const override { return epoll_.get(); }
 
   [[nodiscard]] Result<Drained> drain(EventHandler& handler, std::size_t budget) override {
-    look_for_losses(handler);
+    handler_ = &handler;
+    if (look_for_losses(handler)) pump_->tracker().note_loss();
     if (asker_) {
       asker_->set_now(clock_ns(CLOCK_MONOTONIC));
+      read_handshakes();  // before all else: the ends may be gone in no time
       if (owners_->fd() >= 0) refresh_owners();
-      read_handshakes();
     }
     Result<Drained> drained = read_packets(handler, std::max<std::size_t>(budget, 1));
     if (drained && *drained == Drained::idle) {
@@ -177,6 +187,7 @@ class LiveBackend final : public Backend {
                     interface_.starts_with("all ") ? "" : "ip link show " + interface_);
       }
       if (read == 0) return Drained::idle;
+      if (asker_) read_handshakes();
       packets_left -= std::min(packets_left, static_cast<std::size_t>(read));
     }
     return Drained::more;
@@ -190,6 +201,16 @@ class LiveBackend final : public Backend {
       ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, pcap_get_selectable_fd(handshakes_.get()), nullptr);
       handshakes_.reset();
     }
+    wake_at(asker_->ask_accepting());
+  }
+
+  void wake_at(std::optional<std::uint64_t> ns) {
+    if (!timer_ || (!ns && timer_at_ns_ == 0) || ns == timer_at_ns_) return;
+    timer_at_ns_ = ns.value_or(0);  // 0 disarms it, and what has expired is forgotten either way
+    itimerspec at{};
+    at.it_value.tv_sec = static_cast<time_t>(timer_at_ns_ / 1'000'000'000U);
+    at.it_value.tv_nsec = static_cast<long>(timer_at_ns_ % 1'000'000'000U);
+    ::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &at, nullptr);
   }
 
   void refresh_owners() {
@@ -197,16 +218,16 @@ class LiveBackend final : public Backend {
     if (::poll(&wait, 1, 0) > 0) owners_->refresh();
   }
 
-  void look_for_losses(EventHandler& handler) {
+  bool look_for_losses(EventHandler& handler) {
     pcap_stat now{};
-    if (pcap_stats(packets_.get(), &now) != 0) return;
+    if (pcap_stats(packets_.get(), &now) != 0) return false;
     // Counts of 32 bits; both only grow, but for their wrap.
     const std::uint32_t total = now.ps_drop + now.ps_ifdrop;
     const std::uint32_t fresh = total - std::exchange(last_dropped_, total);
-    if (fresh == 0) return;
+    if (fresh == 0) return false;
     dropped_ += fresh;
-    pump_->tracker().note_loss();
     handler.on_event(Event{pump_->tracker().now(), {}, Lost{fresh, GapCause::ring_full}});
+    return true;
   }
 
   PcapHandle packets_, handshakes_;
@@ -216,7 +237,8 @@ class LiveBackend final : public Backend {
   std::optional<OwnerAsker> asker_;
   std::optional<PacketPump> pump_;
   std::optional<LoopbackBeat> beat_;
-  UniqueFd epoll_;
+  UniqueFd epoll_, timer_;
+  std::uint64_t timer_at_ns_ = 0;  // 0: not armed
   EventHandler* handler_ = nullptr;
   std::uint64_t beats_sent_ = 0;
   std::uint64_t dropped_ = 0;
@@ -340,6 +362,7 @@ Result<OpenedBackend> open_pcap(const PcapOptions& options) {
     if (handshakes && filtered) backend->take_handshakes(std::move(*handshakes));
   }
   if (Result<void> waiting = backend->wait_on_all(); !waiting) return std::unexpected(std::move(waiting.error()));
+  backend->ask_who_is_connected(options.limits.held_before_max);
 
   opened.kind = BackendKind::pcap;
   opened.mechanism = Mechanism::af_packet;

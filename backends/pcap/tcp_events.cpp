@@ -11,13 +11,17 @@ using Mode = StreamVerdict::Mode;
 
 // How often flows with holes are looked at, in packet time.
 constexpr std::uint64_t look_interval_ns = 1'000'000;
+constexpr std::size_t flows_per_look = 512;
 
 Direction direction_of(std::uint8_t from) { return from == 0 ? Direction::tx : Direction::rx; }
 
-// How far the stream certainly went: by the end that finished it, or by both ends' word.
-std::optional<std::uint64_t> end_of(const WireDirection& direction) {
+// How far the stream certainly went: by the end that finished it, or by both ends' word. A RST leaves bytes behind that
+// nobody acknowledges any more.
+std::optional<std::uint64_t> end_of(const WireFlow& flow, std::uint8_t from) {
+  const WireDirection& direction = flow.sent[from];
+  const std::uint64_t next = direction.stream.next();
   if (direction.fin_end != 0) return direction.fin_end;
-  if (direction.acked != 0 && direction.acked == direction.stream.next()) return direction.acked;
+  if (direction.acked != 0 && (direction.acked == next || (flow.reset_by && direction.acked < next))) return next;
   return std::nullopt;
 }
 
@@ -44,7 +48,21 @@ void TcpTracker::tell_opened(Slot slot) {
                                   .offset_source = OffsetSource::sequence,
                                   .tx_offset = start(flow.sent[0]),
                                   .rx_offset = start(flow.sent[1])});
-  if (watcher_ != nullptr) watcher_->on_opened(id_of(slot), flow.local(), flow.remote(), at_, *handler_);
+  if (watcher_ != nullptr) {
+    watcher_->on_opened(id_of(slot), flow.local(), flow.remote(), flow.preexisting, at_, *handler_);
+  }
+}
+
+// Of a SYN the first place it is seen at is the nearest to the client; that of the SYN-ACK, where `slot` was told, is
+// the nearest to the server. Where neither was seen the same holds for the first packet that was.
+void TcpTracker::tell_translated(Slot slot, const WireFlow& alias) {
+  const WireFlow& flow = flows_[slot];
+  FlowUpdated updated{};
+  updated.flow = id_of(slot);
+  if (flow.preexisting && alias.remote() != flow.remote()) updated.remote = alias.remote();
+  const bool nearer = !flow.preexisting && !alias.preexisting && alias.serial < flow.serial;
+  if (nearer && alias.local() != flow.local()) updated.local = alias.local();
+  if (flow.told && (updated.local || updated.remote)) tell(at_, updated);
 }
 
 // [begin, end) of a segment was not seen before.
@@ -103,6 +121,7 @@ void TcpTracker::tell_gap(Slot slot, std::uint8_t from, std::uint64_t end) {
   direction.stream.give_up(end);
   if (direction.hole_at != begin) direction.hole_since_ns = now_.ns;
   tell_skipped(slot, from, direction.skipped_to);
+  if (has_dropped_ && has_dropped_()) note_loss();
   const bool lost = loss_at_ && loss_at_->ns + limits_.loss_memory_ns >= direction.hole_since_ns;
   (lost ? counters_.gap_bytes_lost : counters_.gap_bytes_absent) += end - begin;
   if (direction.verdict.mode == Mode::quiet) return;
@@ -133,8 +152,8 @@ void TcpTracker::tell_closed(Slot slot) {
   tell(at_, FlowClosed{.flow = id_of(slot),
                        .kernel_tx_bytes = {},
                        .kernel_rx_bytes = {},
-                       .tx_end = end_of(flow.sent[0]),
-                       .rx_end = end_of(flow.sent[1])});
+                       .tx_end = end_of(flow, 0),
+                       .rx_end = end_of(flow, 1)});
 }
 
 void TcpTracker::note_hole(Slot slot, std::uint8_t from) {
@@ -174,7 +193,8 @@ bool TcpTracker::look_at_hole(Slot slot, std::uint8_t from) {
 
 void TcpTracker::look_at_holes() {
   if (now_.ns < next_look_ns_ || waiting_.empty()) return;
-  next_look_ns_ = now_.ns + look_interval_ns;
+  // The more there are the less often, so that whoever makes many holes does not make much work.
+  next_look_ns_ = now_.ns + look_interval_ns * (1 + waiting_.size() / flows_per_look);
   std::size_t kept = 0;
   for (const Slot slot : waiting_) {
     const bool tx = look_at_hole(slot, 0), rx = look_at_hole(slot, 1);

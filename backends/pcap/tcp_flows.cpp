@@ -9,6 +9,8 @@ namespace {
 constexpr unsigned slot_bits = 24;
 constexpr std::size_t slots_max = (1U << slot_bits) - 1;
 constexpr std::uint64_t expiry_interval_ns = 1'000'000'000;
+// So much of a full table may be of connections that nobody answered.
+constexpr std::size_t unanswered_share = 8;
 
 }  // namespace
 
@@ -44,7 +46,7 @@ TcpTracker::Slot TcpTracker::create(const FlowKey& key, std::uint32_t hash, bool
   flow.opened_at = at_;
   flow.last_at = now_;
   map_.insert(hash, slot);
-  link(live_, slot);
+  link(unanswered_, slot);
   ++counters_.flows;
   return slot;
 }
@@ -54,7 +56,10 @@ void TcpTracker::make_room() {
     forget(closed_.oldest);
     return;
   }
-  const Slot oldest = live_.oldest;
+  // A flood of forged packets takes the place of its own first.
+  const bool flood = unanswered_.size > limits_.flows_max / unanswered_share;
+  const bool only = live_.oldest == FlowMap::none;
+  const Slot oldest = flood || only ? unanswered_.oldest : live_.oldest;
   ++counters_.flows_evicted;
   close(oldest);
   forget(oldest);
@@ -74,6 +79,7 @@ void TcpTracker::forget(Slot slot) {
 
 void TcpTracker::link(List& list, Slot slot) {
   WireFlow& flow = flows_[slot];
+  ++list.size;
   flow.newer = FlowMap::none;
   flow.older = list.newest;
   if (list.newest != FlowMap::none) flows_[list.newest].newer = slot;
@@ -83,16 +89,19 @@ void TcpTracker::link(List& list, Slot slot) {
 
 void TcpTracker::unlink(List& list, Slot slot) {
   const WireFlow& flow = flows_[slot];
+  --list.size;
   (flow.newer != FlowMap::none ? flows_[flow.newer].older : list.newest) = flow.older;
   (flow.older != FlowMap::none ? flows_[flow.older].newer : list.oldest) = flow.newer;
 }
 
-void TcpTracker::touch(Slot slot) {
+void TcpTracker::touch(Slot slot, std::uint8_t from) {
   WireFlow& flow = flows_[slot];
   flow.last_at = now_;
+  List& before = list_of(flow);
+  flow.heard |= static_cast<std::uint8_t>(1U << from);
   List& list = list_of(flow);
   if (list.newest == slot) return;
-  unlink(list, slot);
+  unlink(before, slot);
   link(list, slot);
 }
 
@@ -110,6 +119,7 @@ bool TcpTracker::is_alias(Slot slot, std::uint32_t mine, std::uint32_t theirs) {
   }
   flow.state = WireFlow::State::alias;
   ++counters_.aliases;
+  tell_translated(pair->second, flow);
   return true;
 }
 
@@ -121,19 +131,26 @@ void TcpTracker::close(Slot slot) {
     for (const std::uint8_t from : {std::uint8_t{0}, std::uint8_t{1}}) give_up_holes(slot, from);
     tell_closed(slot);
   }
-  unlink(live_, slot);
+  unlink(list_of(flow), slot);
   flow.state = WireFlow::State::closed;
   link(closed_, slot);
 }
 
-// Both lists are by age, so only their old ends need a look; what has a shorter life than `idle_ns` waits behind what
+// The lists are by age, so only their old ends need a look; what has a shorter life than `idle_ns` waits behind what
 // is older, which is good enough.
 void TcpTracker::expire() {
   if (now_.ns < next_expiry_ns_) return;
   next_expiry_ns_ = now_.ns + expiry_interval_ns;
+  while (closed_.oldest != FlowMap::none && flows_[closed_.oldest].last_at.ns + limits_.closed_ns <= now_.ns) {
+    forget(closed_.oldest);
+  }
+  expire(live_);
+  expire(unanswered_);
+}
+
+void TcpTracker::expire(const List& list) {
   const auto older_than = [&](Slot slot, std::uint64_t ns) { return flows_[slot].last_at.ns + ns <= now_.ns; };
-  while (closed_.oldest != FlowMap::none && older_than(closed_.oldest, limits_.closed_ns)) forget(closed_.oldest);
-  for (Slot slot = live_.oldest; slot != FlowMap::none;) {
+  for (Slot slot = list.oldest; slot != FlowMap::none;) {
     const WireFlow& flow = flows_[slot];
     const Slot next = flow.newer;
     const bool finished = flow.sent[0].fin_end != 0 && flow.sent[1].fin_end != 0;

@@ -21,6 +21,21 @@ bool answers(const WireDirection& opener, std::uint32_t acknowledgment) {
   return acknowledgment - first <= static_cast<std::uint32_t>(opener.stream.next()) - first;
 }
 
+// No end sends more after its FIN: that one was not its own, or these are the packets of a connection that begins
+// again.
+bool ends_too_early(const WireDirection& direction, std::uint64_t begin, const TcpSegment& segment) {
+  return direction.fin_end != 0 && begin >= direction.stream.seen_end() &&
+         begin + segment.payload_size > direction.fin_end + 1;
+}
+
+// Whoever resets a connection sends nothing new on it: the RST was somebody else's, and nobody has heeded it.
+bool goes_on(const WireFlow& flow, std::uint8_t from, const TcpSegment& segment) {
+  const WireDirection& direction = flow.sent[from];
+  if (flow.reset_by != from || segment.has(tcp_flag::rst) || segment.payload_size < 2) return false;
+  const std::uint64_t begin = direction.stream.extend(segment.sequence);
+  return direction.stream.plausible(begin) && begin >= std::max(direction.stream.seen_end(), direction.fin_end);
+}
+
 }  // namespace
 
 bool TcpTracker::port_wanted(const TcpSegment& segment) const {
@@ -46,12 +61,13 @@ void TcpTracker::on_segment(const TcpSegment& segment, EventTime at, EventHandle
   const WireFlow& flow = flows_[slot];
   const std::uint8_t from = swapped == flow.local_is_low ? 1 : 0;
   if (segment.has(tcp_flag::syn) && !on_syn(slot, from, segment, swapped)) return;
-  touch(slot);
+  touch(slot, from);
   if (flow.state == State::alias) {
     ++counters_.alias_packets;
     return;
   }
   if (flow.state == State::closed) {
+    if (goes_on(flow, from, segment)) return begin_again(slot, segment, swapped);
     counters_.known_bytes += segment.payload_size;
     return;
   }
@@ -78,6 +94,7 @@ void TcpTracker::begin(const TcpSegment& segment, const FlowKey& key, std::uint3
   const std::uint8_t from = syn && ack ? 1 : 0;
   const Slot slot = create(key, hash, swapped == (from == 1));
   WireFlow& flow = flows_[slot];
+  flow.heard = static_cast<std::uint8_t>(1U << from);
   WireDirection &mine = flow.sent[from], &theirs = flow.sent[1 - from];
   mine.stream.start(segment.sequence + (syn ? 1 : 0));
   if (syn) {
@@ -172,6 +189,7 @@ void TcpTracker::on_data(Slot slot, std::uint8_t from, const TcpSegment& segment
   if (!direction.stream.plausible(begin)) return strange(slot);
   if (segment.has(tcp_flag::ack) && !note_acknowledgment(slot, from, segment)) return strange(slot);
   flow.strange = 0;
+  if (ends_too_early(direction, begin, segment)) return begin_again(slot, segment, (from == 1) == flow.local_is_low);
 
   std::uint64_t end = begin + segment.payload_size;
   if (direction.fin_end != 0) end = std::min(end, direction.fin_end);
@@ -234,6 +252,7 @@ void TcpTracker::on_reset(Slot slot, std::uint8_t from, const TcpSegment& segmen
     ++counters_.strange_packets;
     return;
   }
+  flows_[slot].reset_by = from;
   close(slot);
 }
 
@@ -255,10 +274,12 @@ void TcpTracker::advance(EventTime now, EventHandler& handler) {
 void TcpTracker::finish(EventHandler& handler) {
   handler_ = &handler;
   at_ = now_;
-  for (Slot slot = live_.oldest; slot != FlowMap::none; slot = flows_[slot].newer) {
-    if (flows_[slot].state == State::alias) continue;
-    if (!flows_[slot].told) tell_opened(slot);
-    for (const std::uint8_t from : {std::uint8_t{0}, std::uint8_t{1}}) give_up_holes(slot, from);
+  for (const List& list : {live_, unanswered_}) {
+    for (Slot slot = list.oldest; slot != FlowMap::none; slot = flows_[slot].newer) {
+      if (flows_[slot].state == State::alias) continue;
+      if (!flows_[slot].told) tell_opened(slot);
+      for (const std::uint8_t from : {std::uint8_t{0}, std::uint8_t{1}}) give_up_holes(slot, from);
+    }
   }
 }
 

@@ -6,13 +6,16 @@
 //   the hole stays open until its bytes come, or is declared a gap: when the receiver has acknowledged it and it does
 //   not come within a grace, after a longer time, when too many ranges lie behind it, or when the connection ends.
 // - Two flows with equal initial sequence numbers on both sides at one time are one connection under two pairs of
-//   addresses (a bridge and DNAT in one namespace): the later one is told to nobody.
+//   addresses (an address translated between two interfaces): one flow, with the client's address as it is where its
+//   packets are seen first, and the server's where the answers are.
+// - A RST or FIN is believed until what it ended goes on: then that is a further flow from there.
 // Nothing is copied. Nothing is allocated for a packet in order.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <unordered_map>
 #include <vector>
@@ -40,7 +43,8 @@ struct TrackerCounters {
 // Told of flows beside the events, to look for their owners.
 class FlowWatcher {
  public:
-  virtual void on_opened(FlowId flow, const Endpoint& local, const Endpoint& remote, EventTime at,
+  // `preexisting`: its beginning was not seen.
+  virtual void on_opened(FlowId flow, const Endpoint& local, const Endpoint& remote, bool preexisting, EventTime at,
                          EventHandler& handler) = 0;
   // Before the first bytes and the end of each direction are told.
   virtual void on_progress(FlowId flow, EventTime at, EventHandler& handler) = 0;
@@ -64,6 +68,8 @@ class TcpTracker {
   void finish(EventHandler& handler);
   // The kernel has dropped packets: holes that show up soon are due to that.
   void note_loss() { loss_at_ = now_; }
+  // Asked before a gap is put down to anything else: whether the kernel has dropped packets since it was asked last.
+  void set_loss_check(std::function<bool()> has_dropped) { has_dropped_ = std::move(has_dropped); }
   void set_verdict(FlowId flow, Direction direction, StreamVerdict verdict);
 
   [[nodiscard]] const TrackerCounters& counters() const { return counters_; }
@@ -74,6 +80,7 @@ class TcpTracker {
   using Slot = FlowMap::Slot;
   struct List {
     Slot newest = FlowMap::none, oldest = FlowMap::none;
+    std::size_t size = 0;
   };
 
   // tcp_tracker.cpp: which flow a segment belongs to, and what it means for it
@@ -94,18 +101,22 @@ class TcpTracker {
   Slot create(const FlowKey& key, std::uint32_t hash, bool local_is_low);
   void make_room();
   void forget(Slot slot);
-  void touch(Slot slot);
+  void touch(Slot slot, std::uint8_t from);
   void link(List& list, Slot slot);
   void unlink(List& list, Slot slot);
-  [[nodiscard]] List& list_of(const WireFlow& flow) { return flow.state == WireFlow::State::closed ? closed_ : live_; }
+  [[nodiscard]] List& list_of(const WireFlow& flow) {
+    return flow.state == WireFlow::State::closed ? closed_ : flow.answered() ? live_ : unanswered_;
+  }
   [[nodiscard]] bool is_alias(Slot slot, std::uint32_t mine, std::uint32_t theirs);
   void close(Slot slot);
   void expire();
+  void expire(const List& list);
   [[nodiscard]] FlowId id_of(Slot slot) const;
 
   // tcp_events.cpp: what is told
   void tell(EventTime at, decltype(Event::body) body);
   void tell_opened(Slot slot);
+  void tell_translated(Slot slot, const WireFlow& alias);
   void tell_piece(Slot slot, std::uint8_t from, std::uint64_t begin, std::uint64_t end, std::uint64_t segment_begin,
                   Bytes payload);
   void tell_skipped(Slot slot, std::uint8_t from, std::uint64_t until);
@@ -125,10 +136,12 @@ class TcpTracker {
   std::vector<Slot> free_;
   std::vector<Slot> waiting_;  // flows with holes
   std::unordered_map<std::uint64_t, Slot> by_pair_;
-  List live_, closed_;  // by last packet
-  EventTime at_;        // of the packet under way; may go back
-  EventTime now_;       // the latest of all
+  // By last packet. `unanswered_`: of which one end only was heard, be it a SYN or more: anybody can send these.
+  List live_, unanswered_, closed_;
+  EventTime at_;   // of the packet under way; may go back
+  EventTime now_;  // the latest of all
   std::optional<EventTime> loss_at_;
+  std::function<bool()> has_dropped_;
   std::uint64_t next_look_ns_ = 0, next_expiry_ns_ = 0;
   std::uint64_t serials_ = 0;
   TrackerCounters counters_;

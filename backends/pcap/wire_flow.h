@@ -40,7 +40,9 @@ struct WireFlow {
   bool told = false;     // FlowOpened was
   bool waiting = false;  // in the list of flows with holes
   bool preexisting = false;
-  std::uint8_t strange = 0;  // implausible packets in a row
+  std::uint8_t heard = 0;                // bit per end: a packet of it was seen
+  std::optional<std::uint8_t> reset_by;  // the end whose RST closed it
+  std::uint8_t strange = 0;              // implausible packets in a row
   std::uint32_t hash = 0;
   std::uint64_t serial = 0;  // 0: the slot is free
   std::uint64_t pair_key = 0;
@@ -51,6 +53,7 @@ struct WireFlow {
   std::array<WireDirection, 2> sent;  // by the local end, by the remote end
   FlowMap::Slot newer = FlowMap::none, older = FlowMap::none;
 
+  [[nodiscard]] bool answered() const { return heard == 3; }
   [[nodiscard]] const Endpoint& local() const { return local_is_low ? key.low : key.high; }
   [[nodiscard]] const Endpoint& remote() const { return local_is_low ? key.high : key.low; }
 };

@@ -274,6 +274,24 @@ SocketOwner ProcSocketOwners::owner_of_closed(const Endpoint& local, const Endpo
   return state_->counted(state_->of_absent({local, remote}, true));
 }
 
+std::vector<HeldEnd> ProcSocketOwners::all(std::size_t count_max) {
+  std::vector<ListedSocket> sockets;
+  if (!state_->sock_diag.dump(sockets, count_max)) return {};
+  const SocketOwnersOptions& options = state_->options;
+  const std::uint64_t since_ns = options.now_ns();
+  std::optional<std::uint32_t> nobody;
+  for (std::size_t asked = 0; asked <= options.processes_max; asked += options.processes_per_question_max) {
+    if (state_->holders.scan(since_ns, procfs::not_a_socket, nobody) == SocketHolders::Scan::complete) break;
+  }
+  std::vector<HeldEnd> held;
+  for (const ListedSocket& socket : sockets) {
+    if (!socket.facts.local || !socket.facts.remote || socket.facts.state == TcpState::listen) continue;
+    if (const auto pid = state_->holders.remembered(socket.facts.inode))
+      held.push_back({*socket.facts.local, *socket.facts.remote, state_->name(*pid, socket.uid)});
+  }
+  return held;
+}
+
 int ProcSocketOwners::fd() const { return state_->newcomers.fd(); }
 void ProcSocketOwners::refresh() { state_->newcomers.refresh(); }
 const std::optional<Error>& ProcSocketOwners::proc_connector_error() const { return state_->connector_error; }

@@ -61,6 +61,7 @@ class ProcSocketOwners final : public SocketOwners {
   ~ProcSocketOwners() override;
 
   [[nodiscard]] SocketOwner owner(const Endpoint& local, const Endpoint& remote) override;
+  [[nodiscard]] std::vector<HeldEnd> all(std::size_t count_max) override;
   [[nodiscard]] int fd() const override;
   void refresh() override;
 

@@ -120,7 +120,7 @@ std::uint64_t DescriptorTracker::claim(const Endpoint& remote) {
 std::optional<std::uint16_t> DescriptorTracker::port_of(std::uint32_t tgid, int listener) {
   const FdAnswer answer = ownership_.descriptor(tgid, listener);
   if (answer.kind == FdKind::tcp && answer.socket.local) {
-    if (listener_ports_.size() >= sockets_max_) listener_ports_.clear();
+    if (listener_ports_.size() >= options_.sockets_max) listener_ports_.clear();
     return listener_ports_[{tgid, listener}] = answer.socket.local->port;
   }
   const auto known = listener_ports_.find({tgid, listener});
@@ -175,24 +175,95 @@ void DescriptorTracker::on_accept(const wire_fd& note, EventHandler& out) {
   }
   open_flow(note.header.flow, flow, Role::server, false, who_of(note.header), {note.header.at_ns}, out);
   if (flow.socket != 0) bind(note.header.flow, flow.socket);
+  if (!flow.local || !flow.remote)
+    ask_later({{note.header.tgid, note.fd}, note.header.flow, who_of(note.header), {}, {}});
 }
 
 void DescriptorTracker::on_unknown(const wire_fd& note, EventHandler& out) {
-  const wire_fd_key key{note.header.tgid, note.fd};
-  const FdAnswer answer = ownership_.descriptor(note.header.tgid, note.fd);
-  if (answer.kind == FdKind::gone || answer.kind == FdKind::unreadable) return map_->forget(key);  // asked again later
-  if (answer.kind != FdKind::tcp) return map_->set(key, not_tcp, true);
+  const Question question{{note.header.tgid, note.fd}, 0, who_of(note.header), {note.header.at_ns}, {}};
+  if (!explain(question, out)) ask_later(question);
+}
+
+bool DescriptorTracker::explain(const Question& question, EventHandler& out) {
+  const FdAnswer answer = ownership_.descriptor(question.key.tgid, question.key.fd);
+  // Looked at after the answer: a number that was closed or given away meanwhile is another descriptor.
+  const auto known = map_->find(question.key);
+  if (question.flow == 0) {
+    if (!known || known->kind != WIRE_FD_KIND_ASKED) return true;
+    return explain_unknown(question, answer, out);
+  }
+  if (!known || known->flow != question.flow || answer.kind == FdKind::gone || !flows_.contains(question.flow))
+    return true;
+  if (answer.kind != FdKind::tcp || !answer.socket.local || !answer.socket.remote) return false;
+  complete(question.flow, answer.socket, question.since, out);
+  return true;
+}
+
+bool DescriptorTracker::explain_unknown(const Question& question, const FdAnswer& answer, EventHandler& out) {
+  if (answer.kind == FdKind::unreadable) return false;
+  if (answer.kind != FdKind::tcp) {
+    if (answer.kind == FdKind::gone)
+      map_->forget(question.key);  // asked again later
+    else
+      map_->set(question.key, not_tcp, true);
+    return true;
+  }
   const SocketFacts& facts = answer.socket;
   std::uint64_t flow = 0;
   if (const auto known = by_inode_.find(facts.inode); known != by_inode_.end()) flow = known->second;
   if (flow == 0 && facts.local && facts.remote) flow = flow_of(0, {*facts.local, *facts.remote});
   if (flow == 0 && facts.state != TcpState::listen) {
+    // Without its addresses a socket that is known already would become a second flow of the same connection.
+    if (!facts.local || !facts.remote) return false;
     flow = next_own_flow_++;
     map_->add_stream(flow);
-    open_flow(flow, {facts.local, facts.remote, 0, facts.inode}, Role::unknown, true, who_of(note.header),
-              {note.header.at_ns}, out);
+    open_flow(flow, {facts.local, facts.remote, 0, facts.inode}, Role::unknown, true, question.who, question.since,
+              out);
   }
-  map_->resolve(key, flow);
+  map_->resolve(question.key, flow);
+  return true;
+}
+
+void DescriptorTracker::ask_later(const Question& question) {
+  if (questions_.size() < options_.questions_max) return questions_.push_back(question);
+  give_up(question);
+}
+
+void DescriptorTracker::ask_again(EventTime now, EventHandler& out) {
+  std::erase_if(questions_, [&](Question& question) {
+    if (question.since.ns == 0) question.since = now;
+    if (now.ns < question.again.ns) return false;
+    question.again = {now.ns + std::max(options_.question_interval_ns, now.ns - std::min(now.ns, question.since.ns))};
+    if (explain(question, out)) return true;
+    if (now.ns < question.since.ns + options_.question_patience_ns) return false;
+    give_up(question);
+    return true;
+  });
+}
+
+// What such a descriptor moves is not seen, rather than told of a connection that nobody can name. It is asked about
+// again at its next use.
+void DescriptorTracker::give_up(const Question& question) {
+  if (question.flow != 0) return;  // accepted: told without addresses
+  ++questions_unanswered_;
+  map_->forget(question.key);
+}
+
+void DescriptorTracker::complete(std::uint64_t flow, const SocketFacts& facts, EventTime at, EventHandler& out) {
+  Flow& known = flows_[flow];
+  known.local = facts.local;
+  known.remote = facts.remote;
+  known.inode = facts.inode;
+  by_tuple_[{*facts.local, *facts.remote}] = flow;
+  if (facts.inode != 0) by_inode_[facts.inode] = flow;
+  if (const std::uint64_t socket = claim(*facts.remote); socket != 0) bind(flow, socket);
+  FlowUpdated updated;
+  updated.flow = {flow};
+  updated.local = facts.local;
+  updated.remote = facts.remote;
+  Event event = event_at(at, {});
+  event.body = updated;
+  out.on_event(event);
 }
 
 std::uint64_t DescriptorTracker::flow_of(std::uint64_t socket, const Tuple& tuple) {
@@ -203,7 +274,7 @@ std::uint64_t DescriptorTracker::flow_of(std::uint64_t socket, const Tuple& tupl
 }
 
 void DescriptorTracker::remember(std::uint64_t socket, const Socket& facts) {
-  if (sockets_.size() >= sockets_max_) {
+  if (sockets_.size() >= options_.sockets_max) {
     ++sockets_forgotten_;
     if (unclaimed_.empty()) return;
     sockets_.erase(unclaimed_.begin()->second);
@@ -256,7 +327,7 @@ void DescriptorTracker::on_state(const wire_open& note, EventHandler& out) {
       say(StreamEnded{{flow}, Direction::tx, std::nullopt});
     if (closed || note.new_state == raw(TcpState::close_wait)) say(StreamEnded{{flow}, Direction::rx, std::nullopt});
   }
-  if (destroyed || (closed && !destroy_seen_)) forget(socket, flow, say);
+  if (destroyed || (closed && !options_.destroy_seen)) forget(socket, flow, say);
 }
 
 template <typename Say>

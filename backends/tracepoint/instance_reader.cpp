@@ -24,14 +24,16 @@ namespace {
 constexpr std::string_view instance_prefix = "tracer-";
 constexpr std::size_t pages_per_read_max = 4096;  // of one processor, so that a busy one does not hold up the rest
 
-// The process that made an instance of this name: "tracer-PID-N".
+// The process that made an instance of this name: "tracer-PID-N". Any other name is somebody else's.
 std::optional<pid_t> maker_of(std::string_view instance) {
   if (!instance.starts_with(instance_prefix)) return std::nullopt;
-  instance.remove_prefix(instance_prefix.size());
+  const char* const end = instance.data() + instance.size();
   pid_t pid = 0;
-  const auto [end, failed] = std::from_chars(instance.data(), instance.data() + instance.size(), pid);
-  const bool whole = end == instance.data() + instance.size() || *end == '-';
-  return failed == std::errc{} && pid > 0 && whole ? std::optional(pid) : std::nullopt;
+  unsigned number = 0;
+  const auto first = std::from_chars(instance.data() + instance_prefix.size(), end, pid);
+  if (first.ec != std::errc{} || pid <= 0 || first.ptr == end || *first.ptr != '-') return std::nullopt;
+  const auto second = std::from_chars(first.ptr + 1, end, number);
+  return second.ec == std::errc{} && second.ptr == end ? std::optional(pid) : std::nullopt;
 }
 
 // "overrun: 12" and "dropped events: 3" of a processor's statistics.
@@ -153,7 +155,10 @@ std::size_t remove_dead_instances(const std::string& root) {
   std::vector<std::string> dead;
   while (const dirent* entry = ::readdir(directory)) {
     const auto maker = maker_of(entry->d_name);
-    if (maker && ::kill(*maker, 0) != 0 && errno == ESRCH) dead.push_back(folder + "/" + entry->d_name);
+    if (!maker) continue;
+    // One with this process's own number is either in use or was left by another that had the number before.
+    if (*maker == ::getpid() || (::kill(*maker, 0) != 0 && errno == ESRCH))
+      dead.push_back(folder + "/" + entry->d_name);
   }
   ::closedir(directory);
   // The kernel refuses to remove one that is in use, by a tracer in another pid namespace for instance.

@@ -20,9 +20,13 @@ class KernelDescriptors final : public DescriptorMap {
     hash_map_set(descriptors_, &key, &value, replace);
   }
   void forget(wire_fd_key key) override { hash_map_delete(descriptors_, &key); }
+  std::optional<wire_fd_value> find(wire_fd_key key) const override {
+    wire_fd_value value{};
+    return hash_map_get(descriptors_, &key, &value) ? std::optional(value) : std::nullopt;
+  }
   void resolve(wire_fd_key key, std::uint64_t flow) override {
     wire_fd_value value{};
-    hash_map_get(descriptors_, &key, &value);
+    if (!hash_map_get(descriptors_, &key, &value)) return;
     Stream stream{};
     if (hash_map_get(streams_, &flow, &stream) && (value.unresolved[WIRE_TX] | value.unresolved[WIRE_RX]) != 0) {
       stream.end[WIRE_TX] += value.unresolved[WIRE_TX];

@@ -17,7 +17,8 @@ namespace {
 constexpr Facet served[] = {Facet::process, Facet::file, Facet::connection};
 // sched_process_exit does not hold what was given to exit().
 constexpr std::string_view process_missing[] = {"exit_code", "signal"};
-constexpr std::string_view connection_missing[] = {"client_to_server", "server_to_client", "rtt_ms", "retransmits"};
+constexpr std::string_view connection_missing[] = {"client_to_server", "server_to_client", "rtt_ms",
+                                                   "retransmits",      "protocol",         "transactions"};
 
 bool contains(const std::vector<Facet>& facets, Facet facet) {
   return std::ranges::find(facets, facet) != facets.end();
@@ -79,7 +80,8 @@ Result<std::unique_ptr<TraceReader>> open_instance(const std::string& root, cons
 Result<OpenedBackend> open_tracefs(const TracepointOptions& options) {
   const auto root = find_root();
   if (!root) return std::unexpected(root.error());
-  remove_dead_instances(*root);
+  // In a pid namespace of one's own nobody can say whether the maker of an instance lives.
+  if (foreign_pid_namespace().inode == 0) remove_dead_instances(*root);
   OpenedBackend opened;
   opened.kind = BackendKind::tracepoint;
   opened.mechanism = options.mechanism;
@@ -106,7 +108,9 @@ Result<OpenedBackend> open_tracefs(const TracepointOptions& options) {
 
   std::unique_ptr<TracefsBackend> backend;
   Error why;
-  for (const bool by_perf : {false, true}) {
+  // Records of an instance name a thread only: where /proc does not show whose it is, perf events are better.
+  const bool perf_first = ::access((decoding.proc + "/1").c_str(), F_OK) != 0;
+  for (const bool by_perf : {perf_first, !perf_first}) {
     if (options.by_perf.value_or(by_perf) != by_perf) continue;
     auto reader =
         by_perf ? open_perf_reader(sources, options.ring_bytes) : open_instance(*root, sources, options.ring_bytes);

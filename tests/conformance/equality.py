@@ -12,12 +12,14 @@ from compare import belonging, key_of, ports, raw
 # Ids, times, and how it was seen: these differ by their meaning.
 DIFFERENT_BY_NATURE = {
     "event_type", "run_id", "timestamp", "connection_id", "backend", "mechanism", "missing", "inferred", "observed_at",
-    "time_source", "request_time", "response_time", "duration_ms", "time_to_first_byte_ms",
+    "time_source", "request_time", "response_time", "duration_ms", "time_to_first_byte_ms", "opened_at", "closed_at",
+    # Who sees no payload keeps none.
+    "client_to_server.kept", "server_to_client.kept", "client_to_server.gaps", "server_to_client.gaps",
 }
 # Who is at an end. Where several processes may rightly be named, two rungs may name different ones of them; that each
 # is one of those is held against the truth.
 PROCESS_FIELDS = {"pid", "host_pid", "uid", "process", "exe", "container_id"}
-# There the server becomes another program under way; what is looked up in /proc may be of a moment before.
+# There the server becomes another program under way; who looks it up in /proc may say what it was a moment before.
 EXECUTABLE_CHANGES = {"fork-inherit-exec"}
 CHANGING = ("exe", "server.exe", "process", "server.process")
 EQUAL, DECLARED, DECLARED_BY_REFERENCE, DIFFERS = "equal", "declared missing", "missing in the reference", "differs"
@@ -81,30 +83,38 @@ def key(record):
     return ports(record), raw(request, "method"), raw(request, "url")
 
 
-def compare_rungs(truths, reference, records):
-    """One scenario: tallies {path: Counter of outcomes}, and complaints. What only one of them has is held against the
-    truth elsewhere, and so are halves of transactions: only whole ones are compared."""
-    tallies, complaints = collections.defaultdict(collections.Counter), []
+def whole_transactions(truths, records):
     wanted = {key_of(truth) for truth in truths}
+    groups = collections.defaultdict(list)
+    for record in belonging(truths, records):
+        if record.get("complete") and key(record) in wanted:
+            groups[key(record)].append(record)
+    return groups
 
-    def by_key(found):
-        groups = collections.defaultdict(list)
-        for record in belonging(truths, found):
-            if record.get("complete") and key(record) in wanted:
-                groups[key(record)].append(record)
-        return groups
 
-    theirs, ours = by_key(reference), by_key(records)
+def connections(truths, records):
+    groups = collections.defaultdict(list)
+    for record in belonging(truths, records, "connection"):
+        groups[ports(record)].append(record)
+    return groups
+
+
+def compare_rungs(truths, reference, records, looked_up=False, by_key=whole_transactions):
+    """One scenario: tallies {path: Counter of outcomes}, and complaints. What only one of them has is held against the
+    truth elsewhere, and so are halves of transactions: only whole ones are compared. `looked_up`: its processes are, in
+    /proc. `by_key`: which records of a scenario are compared with which."""
+    tallies, complaints = collections.defaultdict(collections.Counter), []
+
+    theirs, ours = by_key(truths, reference), by_key(truths, records)
     for each in theirs.keys() & ours.keys():
         if len(theirs[each]) != len(ours[each]):
             continue
         for one, other in zip(theirs[each], ours[each]):
-            unsure = CHANGING if truths[0].get("scenario") in EXECUTABLE_CHANGES else ()
+            unsure = CHANGING if looked_up and truths[0].get("scenario") in EXECUTABLE_CHANGES else ()
             outcomes, wrong = compare_fields(one, other, unsure)
             for path, outcome in outcomes.items():
                 tallies[path][outcome] += 1
-            method, url = raw(other["request"], "method"), raw(other["request"], "url")
-            complaints += [f"{complaint}: {method!r} {url!r}"[:400] for complaint in wrong]
+            complaints += [f"{complaint}: {each}"[:400] for complaint in wrong]
     return tallies, complaints
 
 

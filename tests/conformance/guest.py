@@ -89,6 +89,8 @@ def run_in_guest(kernel, append, tracer, workload, runs, work_dir):
     """Boots once and makes the trace of each GuestRun. Returns a GuestTrace for each."""
     lines = [f"export SCENARIO_SECONDS={SCENARIO_SECONDS_MAX} TRACER_SECONDS={TRACER_SECONDS_MAX}"]
     for number, run in enumerate(runs):
+        # Who watches packets watches one network namespace.
+        lines.append(f"export NAMESPACE={'' if run.expected[0] == 'pcap' else '--netns'}")
         lines.append(shlex.join(["sh", "/guest.sh", f"/out/{number}", " ".join(run.scenarios), "--no-redact",
                                  *run.options]))
     results = os.path.join(work_dir, "results.tar")

@@ -1,7 +1,7 @@
 #!/bin/sh
 # One trace in a guest of scripts/vm, for conformance: guest.sh FOLDER "SCENARIO…" TRACER_OPTION…
 # Leaves in FOLDER tracer.ndjson, .stderr and (if it ended) .status; of each scenario NAME.truth, .stderr and .status.
-# SCENARIO_SECONDS, TRACER_SECONDS: how long one of them may take.
+# SCENARIO_SECONDS, TRACER_SECONDS: how long one of them may take. NAMESPACE: --netns, or nothing to make it right here.
 folder=$1 scenarios=$2
 shift 2
 mkdir -p "$folder" && cd "$folder" || exit 1
@@ -23,7 +23,7 @@ has_line() { [ -e "$1" ] && [ "$(wc -l <"$1")" -gt 0 ]; }
 start() {  # NAME OPTION…
   name=$1
   shift
-  workload "$name" --netns --truth "$name.truth" "$@" >/dev/null 2>"$name.stderr" &
+  workload "$name" ${NAMESPACE:+"$NAMESPACE"} --truth "$name.truth" "$@" >/dev/null 2>"$name.stderr" &
   started=$!
 }
 finish() {  # NAME PID

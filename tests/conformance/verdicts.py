@@ -5,7 +5,7 @@ import json
 import re
 
 import equality
-from compare import NOTHING, TIME_TOLERANCE_NS, compare, compare_blind, connection_keys
+from compare import NOTHING, TIME_TOLERANCE_NS, belonging, compare, compare_blind, connection_keys, lifetimes, ports
 from connections import compare_connections
 
 EXIT_SKIPPED = 77             # of the workload: this machine cannot make the scenario
@@ -18,13 +18,18 @@ LACKING = {
     "socket-layer-at-one-end": SYSTEM_CALLS_ONLY,
     "kernel-sockets": {("tracepoint", "syscall_tp"), ("tracepoint", FOLLOWED)},
 }
+# Who looks a process up after it saw a packet: names of connections that live for so long (by the truth) must be there,
+# and of all the others together at least so many.
+LOOKED_UP_LATER = {("pcap", "af_packet")}
+NAMED_AFTER_NS = 60_000_000
+NAMED_SHARE_MIN = 0.05        # 0.35 when nothing else runs
+NAMED_COUNT_MIN = 100         # of fewer ends a share says nothing
 # Fields that a way of capturing may declare missing, in its plan or in a record. All others must be there and right.
 PROCESSES = frozenset(f"{side}.{name}" for side in ("client", "server") for name in ("pid", "process"))
 MAY_LACK = {
     ("pcap", "file"): PROCESSES,  # a file does not say who held the sockets
-    # Looked up after the packet was seen: who is gone by then has no name. And of a stream of single bytes that waits for
-    # the other one, more packets than the core remembers times of may be queued.
-    ("pcap", "af_packet"): PROCESSES | {"response_time"},
+    # Looked up after the packet was seen: who is gone by then has no name.
+    ("pcap", "af_packet"): PROCESSES,
 }
 # With connections that live for a while, nobody is gone.
 MAY_LACK_LINGERING = {("pcap", "file"): PROCESSES}
@@ -67,6 +72,7 @@ class Verdicts:
         self.may_lack = (MAY_LACK_LINGERING if lingering else MAY_LACK).get(capture, NOTHING)
         self.counts = collections.Counter()
         self.tallies = collections.defaultdict(collections.Counter)
+        self.ends_named = self.ends_told = 0  # of connections too short for all to be named
         self.ends_unseen = 0  # sockets whose bytes the kernel counts and the tracer rightly misses
 
     def _say(self, kind, word, name, reason):
@@ -108,11 +114,34 @@ class Verdicts:
         if self.capture[0] == "pcap":
             truths = as_looked_up(truths)
         complaints = compare(truths, records, self.time_tolerance_ns, self.may_lack)
+        if self.capture in LOOKED_UP_LATER:
+            complaints += self._count_names(truths, records)
         if self.reference is not None:
-            tallies, different = equality.compare_rungs(truths, self.reference, records)
+            tallies, different = equality.compare_rungs(truths, self.reference, records,
+                                                         looked_up=self.capture[0] == "pcap")
             self.tally(tallies)
             complaints += different
         return complaints
+
+    def _count_names(self, truths, records):
+        """Complaints about ends of long connections that have no name; those of short ones are counted."""
+        lives = lifetimes(truths)
+        complaints = []
+        for record in belonging(truths, records):
+            for side in ("client", "server"):
+                named = "pid" in record.get(side, {})
+                if lives.get(ports(record), 0) < NAMED_AFTER_NS:
+                    self.ends_told, self.ends_named = self.ends_told + 1, self.ends_named + named
+                elif not named:
+                    complaints.append(f"{side} has no name, after {lives[ports(record)] // 1_000_000} ms: "
+                                      f"{record['request'].get('url')!r}")
+        return complaints
+
+    def lost_names(self):
+        """Complaints about the whole trace."""
+        if self.ends_told < NAMED_COUNT_MIN or self.ends_named >= NAMED_SHARE_MIN * self.ends_told:
+            return []
+        return [f"of {self.ends_told} ends {self.ends_named} have a name"]
 
     def tally(self, tallies):
         equality.merge(self.tallies, tallies)
@@ -131,4 +160,9 @@ class ConnectionVerdicts(Verdicts):
         complaints = compare_connections(truths, records, self.may_lack)
         if any(record["event_type"] == "http_transaction" for record in records):
             complaints.append("there are transactions, of a tracer that was asked for connections")
+        if self.reference is not None:
+            tallies, different = equality.compare_rungs(truths, self.reference, records, looked_up=True,
+                                                         by_key=equality.connections)
+            self.tally(tallies)
+            complaints += different
         return complaints

@@ -1,7 +1,10 @@
-"""What each mask leaves: for each facet the rung that must be chosen and that must then really record.
+"""What each mask takes away, and what it leaves: for each facet the rung that must be chosen and must really record.
 
-"as without" is what the machine's own doctor says without a mask. Where a mask takes something away, the rung is named; alternatives are separated by "|", None is "no rung at all".
+"as without" is what the machine's own doctor says without a mask. Where a mask takes something away, the rung is named;
+alternatives are separated by "|", None is "no rung at all".
 """
+
+from foretold import rung
 
 AS_WITHOUT = "as without"
 NOTHING = None
@@ -12,6 +15,8 @@ NO_BPF = {"http": "pcap/af_packet", "connection": "pcap/af_packet", "process": "
 NO_BPF_NO_PACKETS = {**NO_BPF, "http": NOTHING, "connection": "procfs/sock_diag"}
 ANY_PROCFS = "procfs/proc_events|procfs/poll"
 UNPRIVILEGED = {"http": NOTHING, "connection": "procfs/sock_diag", "process": ANY_PROCFS, "file": NOTHING}
+
+OWN_NETWORK = "userns_net"
 
 # By itself each of these is not needed by the best rung here.
 DISPENSABLE = """DAC_OVERRIDE DAC_READ_SEARCH SETPCAP NET_ADMIN NET_RAW IPC_LOCK SYS_PTRACE SYS_ADMIN SYS_RESOURCE
@@ -42,6 +47,7 @@ EXPECTED = {
     "no_btf no_tracefs": {**NO_BPF, "process": "procfs/proc_events", "file": NOTHING},
     "no_btf perf_eperm": NO_BPF,
     "ro_sys": {},
+    "ro_sys perf_eperm": {"file": NOTHING},
     "memlock0": {},
     "hidepid2": {},
     "no_proc": {},
@@ -49,19 +55,16 @@ EXPECTED = {
     "drop_cap=PERFMON drop_cap=SYS_ADMIN": NO_BPF,
     "nobody": UNPRIVILEGED,
     "userns": UNPRIVILEGED,
+    # Its own network belongs to it, with all that is sent there.
+    OWN_NETWORK: {**UNPRIVILEGED, "http": "pcap/af_packet", "connection": "pcap/af_packet"},
     **{f"drop_cap={name}": {} for name in DISPENSABLE},
     " ".join(f"drop_cap={name}" for name in UNRELATED): {},
 }
 
 # Under these, who holds a socket or which file a descriptor is cannot be read in /proc: names may be missing (never
 # wrong).
-NAMES_MAY_LACK = {"hidepid2", "no_proc", "nobody", "userns", "drop_cap=SYS_PTRACE", "drop_cap=DAC_READ_SEARCH",
-                  "drop_cap=DAC_OVERRIDE"}
-
-
-def rung(facet_plan):
-    """BACKEND/MECHANISM of one facet of a plan; None where there is none."""
-    return f"{facet_plan['backend']}/{facet_plan['mechanism']}" if facet_plan["backend"] else None
+NAMES_MAY_LACK = {"hidepid2", "no_proc", "nobody", "userns", OWN_NETWORK, "drop_cap=SYS_PTRACE",
+                  "drop_cap=DAC_READ_SEARCH", "drop_cap=DAC_OVERRIDE"}
 
 
 def expected_rungs(masks, without):
@@ -74,3 +77,46 @@ def expected_rungs(masks, without):
         if wanted is NOTHING:
             found[facet] = {None}
     return found
+
+
+# What each mask takes away: capability → what the reason of the answer must say. Beside "drop_cap=X" that is its own row,
+# if the report has one.
+FILTERED = "seccomp"
+TAKEN = {
+    "bpf_eperm": {"bpf_syscall": FILTERED, "seccomp_free": FILTERED},
+    "bpf_enosys": {"bpf_syscall": r"no bpf\(2\)"},
+    "perf_eperm": {"perf_event_open": FILTERED},
+    "packet_eperm": {"packet_socket": FILTERED},
+    "fanotify_eperm": {"fanotify": FILTERED},
+    "no_sock_diag": {"sock_diag": "no sock_diag"},
+    "no_proc_events": {"proc_events": "no process connector"},
+    "no_tracefs": {"tracefs": "not mounted"},
+    "no_btf": {"btf": "no type information", "tp_btf": "needs btf"},
+    "ro_sys": {},  # perf events do instead
+    "memlock0": {"memlock_unlimited": "RLIMIT_MEMLOCK is 0 KiB"},
+    "hidepid2": {"proc_complete": "hidepid"},
+    "no_proc": {"proc_other_processes": "/proc is not mounted", "cap_bpf": "does not say"},
+    "nobody": {"bpf_syscall": "needs CAP_BPF", "packet_socket": "needs CAP_NET_RAW", "cap_sys_admin": "not hold"},
+    "userns": {"initial_user_namespace": "user namespace", "bpf_syscall": "user namespace",
+               "packet_socket": "user namespace"},
+    OWN_NETWORK: {"initial_user_namespace": "user namespace", "bpf_syscall": "user namespace"},
+    "drop_cap=NET_RAW": {"packet_socket": "needs CAP_NET_RAW"},
+    "drop_cap=SYS_ADMIN": {"fanotify": "needs CAP_SYS_ADMIN"},
+    # Only together.
+    "ro_sys perf_eperm": {"tracefs_instance": "read-only|Read-only"},
+    "drop_cap=BPF drop_cap=SYS_ADMIN": {"bpf_syscall": "needs CAP_BPF"},
+    "drop_cap=PERFMON drop_cap=SYS_ADMIN": {"tp_btf": "needs CAP_PERFMON"},
+}
+OF_OWN_ROW = {"BPF", "PERFMON", "NET_ADMIN", "NET_RAW", "SYS_ADMIN", "SYS_PTRACE", "DAC_READ_SEARCH", "SYS_RESOURCE",
+              "SYSLOG"}
+
+
+def taken_by(masks):
+    """What must be missed under these masks together."""
+    taken = dict(TAKEN.get(masks, {}))
+    for mask in masks.split():
+        taken.update(TAKEN.get(mask, {}))
+        name = mask.removeprefix("drop_cap=")
+        if name in OF_OWN_ROW:
+            taken[f"cap_{name.lower()}"] = f"not hold CAP_{name}"
+    return taken

@@ -10,7 +10,9 @@
 #include <linux/mount.h>
 #include <linux/netlink.h>
 #include <linux/seccomp.h>
+#include <net/if.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -194,12 +196,23 @@ void write_to(const char* path, const std::string& text) {
   ::close(fd);
 }
 
+// A new network namespace has it down.
+void raise_loopback() {
+  const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  ifreq request{};
+  std::strcpy(request.ifr_name, "lo");
+  request.ifr_flags = IFF_UP;
+  require(fd >= 0 && ::ioctl(fd, SIOCSIFFLAGS, &request) == 0, "the loopback interface");
+  ::close(fd);
+}
+
 void enter_user_namespace(bool with_network) {
   become_nobody();
   require(::unshare(CLONE_NEWUSER | (with_network ? CLONE_NEWNET : 0)) == 0, "a user namespace");
   write_to("/proc/self/setgroups", "deny");
   write_to("/proc/self/uid_map", "0 " + std::to_string(nobody_id) + " 1");
   write_to("/proc/self/gid_map", "0 " + std::to_string(nobody_id) + " 1");
+  if (with_network) raise_loopback();
 }
 
 struct Request {

@@ -17,13 +17,13 @@ struct io_kiocb {
   struct io_cqe cqe;
 } RELOCATE;
 
-/* include/uapi/linux/io_uring.h: READV, WRITEV, SENDMSG, RECVMSG, READ, WRITE, SEND, RECV, SPLICE, SEND_ZC,
- * SENDMSG_ZC. */
-#define IO_URING_MOVES                                                                                             \
-  (1ull << 1 | 1ull << 2 | 1ull << 9 | 1ull << 10 | 1ull << 22 | 1ull << 23 | 1ull << 26 | 1ull << 27 | 1ull << 30 | \
-   1ull << 47 | 1ull << 48)
-/* Those that sockets alone know. */
-#define IO_URING_SOCKET (1ull << 9 | 1ull << 10 | 1ull << 26 | 1ull << 27 | 1ull << 47 | 1ull << 48)
+/* include/uapi/linux/io_uring.h. Those that sockets alone know: SENDMSG, RECVMSG, SEND, RECV, SEND_ZC, SENDMSG_ZC,
+ * RECV_ZC. */
+#define IO_URING_SOCKET (1ull << 9 | 1ull << 10 | 1ull << 26 | 1ull << 27 | 1ull << 47 | 1ull << 48 | 1ull << 58)
+/* And READV, WRITEV, READ_FIXED, WRITE_FIXED, READ, WRITE, SPLICE, READ_MULTISHOT, READV_FIXED, WRITEV_FIXED. */
+#define IO_URING_MOVES                                                                                      \
+  (IO_URING_SOCKET | 1ull << 1 | 1ull << 2 | 1ull << 4 | 1ull << 5 | 1ull << 22 | 1ull << 23 | 1ull << 30 | \
+   1ull << 49 | 1ull << 60 | 1ull << 61)
 
 /* Since 6.3; left out where the kernel does not have it. Of a file that was registered with the ring only the operation
  * is known. */

@@ -60,6 +60,10 @@ static __always_inline int on_descriptor_exit(u64 *ctx, const struct wire_config
       return 0;
     set_descriptor(tgid, result, flow, WIRE_FD_KIND_TCP, close_on_exec);
     note(ctx, cfg, WIRE_FD_ACCEPT, flow, result, first, 0, second, 0);
+    /* It may pass the socket on and be gone before anybody can ask who it was. */
+    struct stream *stream = bpf_map_lookup_elem(&streams, &flow);
+    if (stream)
+      tell_user(ctx, cfg, stream, flow, WIRE_RX, id);
   } else if (op == WIRE_OP_DUP) {
     duplicate(ctx, cfg, tgid, first, result, 0);
   } else if (op == WIRE_OP_DUP2 || op == WIRE_OP_DUP3) {

@@ -51,6 +51,10 @@ class FakeMap final : public DescriptorMap {
     if (replace || !entries.contains(at)) entries[at] = value;
   }
   void forget(wire_fd_key key) override { entries.erase({key.tgid, key.fd}); }
+  std::optional<wire_fd_value> find(wire_fd_key key) const override {
+    const auto found = entries.find({key.tgid, key.fd});
+    return found != entries.end() ? std::optional(found->second) : std::nullopt;
+  }
   void resolve(wire_fd_key key, std::uint64_t flow) override {
     entries[{key.tgid, key.fd}] = {.flow = flow, .unresolved = {}, .kind = WIRE_FD_KIND_TCP, .close_on_exec = 0};
   }
@@ -105,7 +109,15 @@ class DescriptorTrackerTest : public testing::Test {
     note.fd = fd;
     return note;
   }
+  // As the programs do it: the entry first, then the question.
+  void ask(std::uint32_t tgid, int fd) {
+    map.entries[{tgid, fd}] = {.flow = 0, .unresolved = {}, .kind = WIRE_FD_KIND_ASKED, .close_on_exec = 0};
+    wire_fd note = note_of(WIRE_FD_UNKNOWN, 0, tgid, fd);
+    note.header.at_ns = 1'000'000;
+    tracker.on_descriptor(note, out);
+  }
   void accept(std::uint64_t flow, std::uint32_t tgid, int fd, bool with_address) {
+    map.entries[{tgid, fd}] = {.flow = flow, .unresolved = {}, .kind = WIRE_FD_KIND_TCP, .close_on_exec = 0};
     wire_fd note = note_of(WIRE_FD_ACCEPT, flow, tgid, fd);
     note.other_fd = 3;
     if (with_address) {
@@ -225,14 +237,14 @@ TEST_F(DescriptorTrackerTest, HalfCloseEndsOneDirection) {
 
 TEST_F(DescriptorTrackerTest, UnknownDescriptorIsExplained) {
   ownership.answers[{300, 4}] = {FdKind::tcp, {55, server_end, client_end, TcpState::established, 4242, 0}};
-  tracker.on_descriptor(note_of(WIRE_FD_UNKNOWN, 0, 300, 4), out);
+  ask(300, 4);
   ASSERT_EQ(out.all<FlowOpened>().size(), 1u);
   EXPECT_TRUE(out.all<FlowOpened>()[0].preexisting);
   const std::uint64_t flow = out.all<FlowOpened>()[0].flow.value;
   EXPECT_EQ((map.entries[{300, 4}].flow), flow);
   EXPECT_EQ(map.streams, std::vector<std::uint64_t>{flow});
 
-  tracker.on_descriptor(note_of(WIRE_FD_UNKNOWN, 0, 300, 9), out);  // gone meanwhile
+  ask(300, 9);  // gone meanwhile
   EXPECT_FALSE(map.entries.contains({300, 9}));
 }
 
@@ -240,9 +252,73 @@ TEST_F(DescriptorTrackerTest, UnknownDescriptorOfAKnownConnectionJoinsIt) {
   state(server_socket, server_end, client_end, TcpState::syn_recv, TcpState::established);
   accept(21, 200, 6, true);
   ownership.answers[{300, 4}] = {FdKind::tcp, {55, server_end, client_end, TcpState::established, 4242, 0}};
-  tracker.on_descriptor(note_of(WIRE_FD_UNKNOWN, 0, 300, 4), out);
+  ask(300, 4);
   EXPECT_EQ(out.all<FlowOpened>().size(), 1u);
   EXPECT_EQ((map.entries[{300, 4}].flow), 21u);
+}
+
+TEST_F(DescriptorTrackerTest, UnknownDescriptorWithoutAddressesIsAskedAgainAndBecomesNoSecondFlow) {
+  state(server_socket, server_end, client_end, TcpState::syn_recv, TcpState::established);
+  accept(21, 200, 6, true);
+  ownership.answers[{300, 4}] = {FdKind::tcp, {55, {}, {}, {}, 0, 0}};  // the list of sockets is older than this one
+  ask(300, 4);
+  tracker.ask_again({1'000'000}, out);
+  EXPECT_EQ(out.all<FlowOpened>().size(), 1u);
+  EXPECT_EQ((map.entries[{300, 4}].kind), static_cast<std::uint32_t>(WIRE_FD_KIND_ASKED));  // bytes are counted there
+  ownership.answers[{300, 4}] = {FdKind::tcp, {55, server_end, client_end, TcpState::established, 4242, 0}};
+  const int asked = ownership.questions;
+  tracker.ask_again({1'500'000}, out);  // too early to ask
+  EXPECT_EQ(ownership.questions, asked);
+  tracker.ask_again({4'000'000}, out);
+  EXPECT_EQ(out.all<FlowOpened>().size(), 1u);
+  EXPECT_EQ((map.entries[{300, 4}].flow), 21u);
+  tracker.ask_again({9'000'000}, out);
+  EXPECT_EQ(ownership.questions, asked + 1);
+  EXPECT_EQ(tracker.untracked(), 0u);
+}
+
+TEST_F(DescriptorTrackerTest, DescriptorThatNobodyCanNameIsGivenUpAndCounted) {
+  ownership.answers[{300, 4}] = {FdKind::tcp, {55, {}, {}, {}, 0, 0}};
+  ask(300, 4);
+  tracker.ask_again({3'000'000}, out);
+  EXPECT_EQ(tracker.untracked(), 0u);
+  tracker.ask_again({1'001'000'000}, out);
+  EXPECT_TRUE(out.events.empty());
+  EXPECT_EQ(tracker.untracked(), 1u);
+  EXPECT_FALSE(map.entries.contains({300, 4}));  // so its next use asks again
+}
+
+TEST_F(DescriptorTrackerTest, AnswerForADescriptorThatWasClosedMeanwhileIsNotUsed) {
+  ownership.answers[{300, 4}] = {FdKind::tcp, {55, {}, {}, {}, 0, 0}};
+  ask(300, 4);
+  ownership.answers[{300, 4}] = {FdKind::not_tcp, {}};
+  map.entries[{300, 4}] = {.flow = 33, .unresolved = {}, .kind = WIRE_FD_KIND_TCP, .close_on_exec = 0};
+  tracker.ask_again({3'000'000}, out);
+  EXPECT_EQ((map.entries[{300, 4}].flow), 33u);
+  ask(300, 5);
+  map.entries.erase({300, 5});
+  ownership.answers[{300, 5}] = {FdKind::tcp, {56, server_end, client_end, TcpState::established, 4242, 0}};
+  tracker.ask_again({3'000'000}, out);
+  EXPECT_FALSE(map.entries.contains({300, 5}));
+  EXPECT_TRUE(out.events.empty());
+}
+
+TEST_F(DescriptorTrackerTest, AcceptedSocketWithoutAddressesGetsThemLater) {
+  state(server_socket, server_end, client_end, TcpState::syn_recv, TcpState::established);
+  state(server_socket + 64, server_end, v4(1, 40001), TcpState::syn_recv, TcpState::established);
+  ownership.answers[{200, 6}] = {FdKind::tcp, {77, {}, {}, {}, 0, 0}};
+  accept(21, 200, 6, false);
+  ASSERT_EQ(out.all<FlowOpened>().size(), 1u);
+  ownership.answers[{200, 6}] = {FdKind::tcp, {77, server_end, client_end, TcpState::established, 4242, 0}};
+  tracker.ask_again({3'000'000}, out);
+  const auto updated = out.all<FlowUpdated>();
+  ASSERT_EQ(updated.size(), 1u);
+  EXPECT_EQ(updated[0].flow.value, 21u);
+  EXPECT_EQ(updated[0].local, server_end);
+  EXPECT_EQ(updated[0].remote, client_end);
+  state(server_socket, Endpoint{}, Endpoint{}, TcpState::close, WIRE_STATE_DESTROYED);
+  ASSERT_EQ(out.all<FlowClosed>().size(), 1u);
+  EXPECT_EQ(out.all<FlowClosed>()[0].flow.value, 21u);
 }
 
 TEST_F(DescriptorTrackerTest, ExistingConnectionsAreAdoptedWithTheirRole) {

@@ -13,6 +13,7 @@
 #include <optional>
 #include <set>
 #include <sstream>
+#include <thread>
 
 #include "cli/no_ownership.h"
 #include "cli/trace.h"
@@ -36,6 +37,8 @@ struct Fate {
   std::optional<milliseconds> back_at;  // instances opened from then on are well
   bool opens = true;
   std::set<Facet> refuses;
+  std::set<Facet> refuses_later;  // after back_at
+  milliseconds takes_to_close{0};
 };
 
 struct World {
@@ -80,6 +83,7 @@ void transaction(EventHandler& handler, std::uint64_t number) {
 
 class FakeBackend final : public Backend {
  public:
+  ~FakeBackend() override { std::this_thread::sleep_for(fate_.takes_to_close); }
   explicit FakeBackend(BackendKind kind) : kind_(kind), fate_(world.fates[kind]), next_(number_now()) {
     if (fate_.back_at && steady_clock::now() >= world.at(*fate_.back_at)) fate_ = {};
   }
@@ -131,8 +135,11 @@ Result<OpenedBackend> open_fake(const OpenRequest& request) {
   if (!world.fates[kind].opens) return fail(Errc::not_supported, "it does not open");
   OpenedBackend opened;
   opened.self_test_seen = true;
+  const Fate& fate = world.fates[kind];
+  const bool back = fate.back_at && steady_clock::now() >= world.at(*fate.back_at);
   for (const Facet facet : request.facets)
-    if (world.fates[kind].refuses.contains(facet)) opened.refused.push_back({facet, "its program did not load"});
+    if ((back ? fate.refuses_later : fate.refuses).contains(facet))
+      opened.refused.push_back({facet, "its program did not load"});
   opened.backend = std::make_unique<FakeBackend>(kind);
   return opened;
 }
@@ -266,6 +273,78 @@ TEST_F(FailoverTest, SustainedLossSwitchesWhileTheOldOneGoesOn) {
   EXPECT_TRUE(run({"-d", "0.4", "--loss-threshold", "100"}).of_type("backend_switch").empty());
 }
 
+TEST_F(FailoverTest, LossAloneEndsNothingWhereNothingElseShowsAsMuch) {
+  world.fates[BackendKind::tracepoint].lossy_from = milliseconds(100);
+  world.fates[BackendKind::pcap].refuses = {Facet::http};
+  for (const char* demand : {"--backend=tracepoint", "--backend=tracepoint,pcap", "--strict"}) {
+    world.start = steady_clock::now();
+    const Outcome outcome = run({"-d", "0.5", "--show", "http", demand});
+    EXPECT_EQ(outcome.code, exit_ok) << demand << outcome.talk;
+    EXPECT_TRUE(outcome.of_type("backend_switch").empty()) << demand;
+    EXPECT_EQ(outcome.lines.back()["reason"], "duration");
+    const std::string told = "tracepoint/tp_btf: it loses 100 % of the events; it goes on";
+    ASSERT_THAT(outcome.talk, HasSubstr(told)) << demand;
+    EXPECT_EQ(outcome.talk.find(told), outcome.talk.rfind(told)) << "said once: " << outcome.talk;
+  }
+}
+
+TEST_F(FailoverTest, NobodyWaitsForTheOldOneToClose) {
+  world.fates[BackendKind::tracepoint].detach_at = milliseconds(100);
+  world.fates[BackendKind::tracepoint].takes_to_close = milliseconds(3000);
+  const Outcome outcome = run({"-d", "0.5", "--backend", "tracepoint,pcap"});
+  const auto changes = outcome.of_type("backend_switch");
+  ASSERT_EQ(changes.size(), 1u) << outcome.talk;
+  expect_complete(outcome, changes[0]["unwatched_ms"]);
+  // A record is written out at the latest with the next tick, so that its own time says nothing; the loop's does.
+  EXPECT_LT(outcome.lines.back()["duration_ms"], 2500.0) << "the loop stood still";
+  EXPECT_THAT(outcome.talk, HasSubstr("detaching")) << "what the end waits for is said";
+}
+
+TEST_F(FailoverTest, StrictShowsNothingInstead) {
+  const Outcome outcome = run({"--backend", "procfs", "--strict", "-d", "0.1"});
+  EXPECT_NE(outcome.code, exit_ok) << outcome.talk;
+  EXPECT_TRUE(world.opened.empty());
+}
+
+TEST_F(FailoverTest, TwoInARow) {
+  world.fates[BackendKind::tracepoint].detach_at = milliseconds(100);
+  world.fates[BackendKind::pcap].detach_at = milliseconds(200);
+  const Outcome outcome = run({"-d", "0.4", "--no-meta"});
+  EXPECT_EQ(outcome.code, exit_ok);
+  EXPECT_TRUE(outcome.of_type("backend_switch").empty()) << "--no-meta";
+  EXPECT_THAT(outcome.talk, HasSubstr("http: tracepoint/tp_btf -> pcap/af_packet (the device is gone); nobody"));
+  EXPECT_THAT(outcome.talk, HasSubstr("http: pcap/af_packet -> not visible any more (the device is gone); nobody"));
+}
+
+TEST_F(FailoverTest, CountAndDurationHoldAcrossASwitch) {
+  world.fates[BackendKind::tracepoint].detach_at = milliseconds(100);
+  const Outcome outcome = run({"--count", "120", "-d", "20"});
+  EXPECT_EQ(outcome.code, exit_ok);
+  EXPECT_EQ(outcome.lines.back()["reason"], "count");
+  EXPECT_EQ(outcome.told().size(), 120u);
+  EXPECT_EQ(outcome.of_type("backend_switch").size(), 1u);
+}
+
+TEST_F(FailoverTest, WhatThePlanSaysIsMissingIsMissingInTheRecords) {
+  const Outcome outcome = run({"-d", "0.2", "--show", "http,connection", "--backend", "pcap"});
+  const auto planned = outcome.lines.front()["plan"]["connection"]["missing"];
+  EXPECT_FALSE(planned.empty());
+  ASSERT_FALSE(outcome.of_type("connection").empty()) << outcome.talk;
+  for (const auto& field : planned)
+    EXPECT_THAT(outcome.of_type("connection").front()["missing"], ::testing::Contains(field));
+}
+
+TEST_F(FailoverTest, BackWithLessThanItHadTakesNothingAway) {
+  world.fates[BackendKind::tracepoint].detach_at = milliseconds(100);
+  world.fates[BackendKind::tracepoint].back_at = milliseconds(150);
+  world.fates[BackendKind::tracepoint].refuses_later = {Facet::connection};
+  const Outcome outcome = run({"-d", "0.9", "--show", "http,connection", "--backend", "tracepoint,pcap"});
+  const auto changes = outcome.of_type("backend_switch");
+  ASSERT_EQ(changes.size(), 2u) << outcome.talk;
+  for (const auto& change : changes) EXPECT_EQ(change["to_backend"], "pcap");
+  EXPECT_EQ(outcome.of_type("connection").back()["backend"], "pcap");
+}
+
 TEST_F(FailoverTest, BackToTheBetterOneWhenItIsHealthyAgain) {
   world.fates[BackendKind::tracepoint].detach_at = milliseconds(100);
   world.fates[BackendKind::tracepoint].back_at = milliseconds(150);
@@ -308,6 +387,7 @@ TEST_F(FailoverTest, WhereNothingAtAllIsLeftTheRunEnds) {
   EXPECT_EQ(outcome.code, exit_error);
   EXPECT_EQ(outcome.of_type("backend_switch").size(), 1u);
   EXPECT_EQ(outcome.lines.back()["reason"], "backend failed: the device is gone");
+  EXPECT_THAT(outcome.talk, HasSubstr("try: tracer --auto    # anything else may take over"));
 }
 
 TEST_F(FailoverTest, AFacetThatAnotherOneShowsLivesOn) {

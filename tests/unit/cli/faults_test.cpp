@@ -42,17 +42,23 @@ struct Counter final : EventHandler {
 };
 
 TEST(Faults, AreTakenOutOfTheCommandLine) {
-  std::vector<std::string> args{"-d", "5", "--fault", "tracepoint:stall@2.5", "--fault=pcap:detach@1", "-q"};
+  std::vector<std::string> args{"-d", "5", "--fault", "tracepoint:stall@2.5", "--fault=pcap:detach@1"};
+  args.insert(args.end(), {"--fault-retry", "1.5", "-q"});
   const auto faults = take_faults(args);
   ASSERT_TRUE(faults);
   EXPECT_EQ(args, (std::vector<std::string>{"-d", "5", "-q"}));
-  ASSERT_EQ(faults->size(), 2u);
-  EXPECT_EQ((*faults)[0].backend, BackendKind::tracepoint);
-  EXPECT_EQ((*faults)[0].kind, FaultKind::stall);
-  EXPECT_EQ((*faults)[0].after, milliseconds(2500));
-  EXPECT_EQ((*faults)[1].kind, FaultKind::detach);
+  ASSERT_EQ(faults->faults.size(), 2u);
+  EXPECT_EQ(faults->faults[0].backend, BackendKind::tracepoint);
+  EXPECT_EQ(faults->faults[0].kind, FaultKind::stall);
+  EXPECT_EQ(faults->faults[0].after, milliseconds(2500));
+  EXPECT_EQ(faults->faults[1].kind, FaultKind::detach);
+  EXPECT_EQ(faults->retry, milliseconds(1500));
   for (const char* wrong : {"pcap", "pcap:detach", "pcap@1:detach", "magic:detach@1", "pcap:sulk@1", "pcap:loss@soon"})
     EXPECT_FALSE(parse_fault(wrong)) << wrong;
+  for (const char* wrong : {"--fault", "--fault-retry", "--fault-retry=soon"}) {
+    std::vector<std::string> alone{wrong};
+    EXPECT_FALSE(take_faults(alone)) << wrong;
+  }
 }
 
 TEST(Faults, DetachIsAnErrorAndStallIsSilence) {
@@ -71,6 +77,7 @@ TEST(Faults, DetachIsAnErrorAndStallIsSilence) {
   EXPECT_EQ(stalled.beats().sent, 1u);
   EXPECT_EQ(stalled.beats().seen, 0u);
   EXPECT_EQ(seen.data, 20) << "nothing came of the dead";
+  EXPECT_EQ(stalled.counters().delivered, 0u);
 }
 
 TEST(Faults, LossIsCountedTwice) {

@@ -77,6 +77,19 @@ TEST_F(OutputTest, PipeGetsWhatIsFlushed) {
   EXPECT_EQ(queue.queued_bytes(), 0u);
 }
 
+TEST_F(OutputTest, SaysWhetherThereIsRoomWithoutCountingADrop) {
+  const Pair pair = make_pipe();
+  OutputQueue queue(pair.writer.get(), {.queued_bytes_max = 8});
+  EXPECT_TRUE(queue.has_room(8));
+  EXPECT_FALSE(queue.has_room(9));
+  EXPECT_TRUE(queue.append("12345\n"));
+  EXPECT_TRUE(queue.has_room(2));
+  EXPECT_FALSE(queue.has_room(3));
+  EXPECT_EQ(queue.counts().dropped, 0u);
+  EXPECT_FALSE(queue.append("789"));
+  EXPECT_EQ(queue.counts().dropped, 1u);
+}
+
 TEST_F(OutputTest, FlagsOfTheSharedDescriptionStay) {
   const Pair pair = make_pipe();
   const int before = fcntl(pair.writer.get(), F_GETFL);

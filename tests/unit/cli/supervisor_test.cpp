@@ -132,6 +132,25 @@ TEST_F(HealthTest, SustainedLossIsDeathAndShortLossIsNot) {
   EXPECT_TRUE(health.only_lossy());
 }
 
+TEST_F(HealthTest, WhatOutlivesItsLossDiesOfEverythingElse) {
+  const auto lose_for = [&](int from_s, int until_s) {
+    for (int s = from_s; s < until_s; ++s) {
+      counters.lost_ring_full += 1'000;
+      health.on_counters(at(s * 1000), counters);
+    }
+  };
+  lose_for(1, 4);
+  ASSERT_TRUE(health.only_lossy());
+  health.outlive_loss();
+  EXPECT_FALSE(health.dead());
+  EXPECT_FALSE(health.only_lossy());
+  lose_for(4, 20);
+  EXPECT_FALSE(health.dead()) << "of everything there was";
+  health.on_error("the ring is gone");
+  health.outlive_loss();
+  EXPECT_TRUE(health.dead());
+}
+
 TEST_F(HealthTest, LossAtTheThresholdOrOfAFewEventsIsBorne) {
   for (int s = 1; s < 20; ++s) {
     counters.lost_user += 250;

@@ -115,6 +115,19 @@ TEST_F(Doctor, FromAReportPlansTheSameWithoutAskingTheMachine) {
   EXPECT_EQ(text_, first);
 }
 
+TEST_F(Doctor, AForeignReportCannotSteerTheTerminal) {
+  options_.json = true;
+  run(test::hardened_machine());
+  auto report = json();
+  report["host"]["os"] = "\x1b[31mX";
+  put("foreign.json", report.dump());
+  options_.json = false;
+  options_.from_path = path("foreign.json");
+  EXPECT_EQ(run(test::hardened_machine()), exit_ok) << said_;
+  EXPECT_EQ(text_.find('\x1b'), std::string::npos) << text_;
+  EXPECT_NE(text_.find("\\x1b[31mX"), std::string::npos) << text_;
+}
+
 // Each capability that a mechanism needs, flipped in the report, with the plan removed.
 TEST_F(Doctor, AFlippedVerdictIsPlannedAnew) {
   options_.json = true;
@@ -219,7 +232,8 @@ TEST(DoctorText, SaysWhyNotAndWhatIsMissing) {
   EXPECT_THAT(text, HasSubstr("http, process, connection: tracepoint/tp_btf\n"
                               "  never in connection records: rtt_ms, tcp_state, retransmits\n"
                               "  not ebpf/fentry: not permitted: a policy forbids it\n"
-                              "  not ebpf/kprobe: this kernel has no kprobes\n"));
+                              "  not ebpf/kprobe: this kernel has no kprobes\n"
+                              "  http, if that fails: tracepoint/raw_tp, tracepoint/syscall_tp, pcap/af_packet\n"));
   EXPECT_THAT(text, HasSubstr("Not in this version: tls, https, library, crypto_api\n"));
   EXPECT_THAT(text, HasSubstr("no  kprobe: this kernel has no kprobes\n"));
   EXPECT_THAT(text, HasSubstr("?   fentry: not permitted"));

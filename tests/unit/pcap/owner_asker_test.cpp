@@ -45,7 +45,9 @@ struct Asking {
     asker.set_now(now);
     asker.ask_due(EventTime{now}, told);
   }
-  void open(std::uint64_t flow = 1) { asker.on_opened(FlowId{flow}, client, server, EventTime{now}, told); }
+  void open(std::uint64_t flow = 1, bool preexisting = false) {
+    asker.on_opened(FlowId{flow}, client, server, preexisting, EventTime{now}, told);
+  }
   Endpoint client = endpoint(1, 1), server = endpoint(2, 2);
   std::uint64_t now = 5'000'000'000;
   FakeOwners owners;
@@ -135,6 +137,58 @@ TEST(OwnerAsker, AnAnswerAtTheHandshakeIsKeptForTheFlow) {
   EXPECT_EQ(it.owners.asked[1], 1);
 }
 
+TEST(OwnerAsker, WhoAcceptsIsAskedForAgainSoonAfterTheHandshake) {
+  Asking it;
+  it.owners.answers[2].answer = SocketOwner::Answer::not_yet;
+  it.asker.on_handshake(it.server, it.client);
+  EXPECT_EQ(it.asker.ask_accepting(), it.now + ms);
+  EXPECT_EQ(it.owners.asked[2], 1) << "not due";
+  it.owners.found(2, 200);
+  it.pass(ms);
+  EXPECT_EQ(it.asker.ask_accepting(), std::nullopt);
+  it.owners.answers.clear();
+  it.open();
+  EXPECT_EQ(it.told.text, "200r ");
+}
+
+TEST(OwnerAsker, WhoNeverAcceptsIsNotAskedForEver) {
+  Asking it;
+  it.owners.answers[2].answer = SocketOwner::Answer::not_yet;
+  it.asker.on_handshake(it.server, it.client);
+  int asked = 0;
+  while (it.asker.ask_accepting()) {
+    it.pass(ms);
+    ASSERT_LT(++asked, 10);
+  }
+}
+
+TEST(OwnerAsker, WhoWasConnectedBeforeIsKnownByTheFirstLook) {
+  Asking it;
+  it.owners.found(1, 100);
+  it.owners.found(2, 200);
+  it.asker.note_all({{it.client, it.server, it.owners.answers[1]}, {it.server, it.client, it.owners.answers[2]}});
+  it.owners.answers.clear();  // closed by the time its packets are read
+  it.open(1, true);
+  EXPECT_EQ(it.told.text, "100l? 200r? ");
+  it.told.text.clear();
+  it.asker.on_handshake(it.client, it.server);  // the addresses are used again, by others
+  it.open(2);
+  EXPECT_EQ(it.told.text, "");
+  it.open(3, true);
+  EXPECT_EQ(it.told.text, "");
+}
+
+TEST(OwnerAsker, TheSameDeducedAnswerIsEnoughInTheEnd) {
+  Asking it;
+  it.owners.found(1, 100, true);
+  it.owners.found(2, 200, true);
+  it.open();
+  it.pass(20 * ms);
+  it.pass(100 * ms);
+  EXPECT_EQ(it.asker.waiting(), 0U);
+  EXPECT_EQ(it.owners.asked[1], 3);
+}
+
 TEST(OwnerAsker, SoManyQuestionsASecondAndNoMore) {
   Asking it(PcapLimits{.questions_per_second_max = 3});
   it.owners.found(1, 100);
@@ -145,6 +199,22 @@ TEST(OwnerAsker, SoManyQuestionsASecondAndNoMore) {
   EXPECT_EQ(it.asker.counters().refused, 1U);
   it.pass(1'000 * ms);
   EXPECT_EQ(it.told.text, "100l 200r 100l 200r ") << "the next second";
+}
+
+TEST(OwnerAsker, QuestionsThatTakeLongAreFewer) {
+  FakeOwners owners;
+  owners.found(1, 100);
+  owners.found(2, 200);
+  static std::uint64_t clock_ns = 0;
+  OwnerAsker asker(owners, {.questions_ns_per_second_max = 30 * ms}, [] { return clock_ns += 10 * ms; });
+  asker.set_now(1'000 * ms);
+  Told told;
+  for (std::uint64_t flow = 1; flow <= 4; ++flow)
+    asker.on_opened(FlowId{flow}, endpoint(1, 1), endpoint(2, 2), false, EventTime{}, told);
+  EXPECT_EQ(asker.counters().questions, 3U);
+  asker.set_now(2'000 * ms);
+  asker.ask_due(EventTime{}, told);
+  EXPECT_EQ(asker.counters().questions, 6U) << "the next second";
 }
 
 TEST(OwnerAsker, FlowsThatWaitAreLimitedAndForgottenAtTheirEnd) {

@@ -66,7 +66,10 @@ class Recorder final : public EventHandler {
       if (closed->tx_end) it.tx_end = *closed->tx_end - wire_offset_base;
       if (closed->rx_end) it.rx_end = *closed->rx_end - wire_offset_base;
     } else if (const auto* updated = std::get_if<FlowUpdated>(&event.body)) {
-      if (updated->owner) flow(updated->flow).owners.push_back(updated->owner->tgid);
+      ToldFlow& it = flow(updated->flow);
+      if (updated->owner) it.owners.push_back(updated->owner->tgid);
+      if (updated->local) it.opened.local = updated->local;
+      if (updated->remote) it.opened.remote = updated->remote;
     }
   }
 

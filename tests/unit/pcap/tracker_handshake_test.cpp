@@ -41,6 +41,18 @@ TEST(Handshake, OnlyAResetInTheWindowEnds) {
   EXPECT_TRUE(talk.flow().closed);
 }
 
+// A client that has enough: how far either end went is known by the numbers all the same.
+TEST(Handshake, AResetEndsBothStreamsWhereTheyAre) {
+  Conversation talk;
+  talk.handshake();
+  talk.client({.seq = 1, .ack = 1, .payload = "request"});
+  talk.server({.seq = 1, .ack = 8, .payload = "answer"});
+  talk.client({.seq = 8, .ack = 4, .flags = rst | ack});
+  ASSERT_TRUE(talk.flow().closed);
+  EXPECT_EQ(talk.flow().tx_end, talk.client_isn + 8);
+  EXPECT_EQ(talk.flow().rx_end, talk.server_isn + 7);
+}
+
 TEST(Handshake, AnotherHandshakeIsAnotherFlow) {
   Conversation talk;
   talk.handshake();
@@ -126,6 +138,74 @@ TEST(Handshake, AlsoWhereItsBeginningWasNotSeen) {
   talk.client(what);
   EXPECT_EQ(talk.recorder.flows.size(), 1U);
   EXPECT_EQ(talk.tracker.counters().aliases, 1U);
+  EXPECT_EQ(talk.flow().opened.remote, talk.server_end) << "behind the translation";
+}
+
+// The address of the client is translated too: SNAT, or a masquerade.
+TEST(Handshake, OfATranslatedClientTheAddressOfItsOwnIsTold) {
+  Conversation talk;
+  const Endpoint outside = endpoint(7, 61'000);
+  const auto both = [&](bool from_client, const Conversation::Say& what) {
+    if (from_client) {
+      talk.client(what);
+      talk.say(outside, talk.server_end, talk.client_isn, talk.server_isn, what);
+    } else {
+      talk.say(talk.server_end, outside, talk.server_isn, talk.client_isn, what);
+      talk.server(what);
+    }
+  };
+  both(true, {.flags = syn});
+  both(false, {.ack = 1, .flags = syn | ack});
+  both(true, {.seq = 1, .ack = 1, .payload = "once"});
+  ASSERT_EQ(talk.recorder.flows.size(), 1U);
+  EXPECT_EQ(talk.flow().opened.local, talk.client_end);
+  EXPECT_EQ(talk.flow().opened.remote, talk.server_end);
+  EXPECT_EQ(talk.flow().sent[0].text(), "once");
+}
+
+// Forged by somebody who sees the packets, or who lets it expire on the way: the ends go on.
+TEST(Handshake, AResetThatNobodyHeedsHidesNothing) {
+  Conversation talk;
+  talk.handshake();
+  talk.client({.seq = 1, .ack = 1, .flags = rst | ack});
+  EXPECT_TRUE(talk.flow().closed);
+  talk.server({.seq = 1, .ack = 1, .payload = "on its way"});
+  EXPECT_EQ(talk.recorder.flows.size(), 1U) << "what was sent before the RST came is nothing new";
+  talk.client({.seq = 1, .ack = 1, .payload = "GET"});
+  talk.server({.seq = 1, .ack = 4, .payload = "answer"});
+  ASSERT_EQ(talk.recorder.flows.size(), 2U);
+  EXPECT_TRUE(talk.flow(1).opened.preexisting);
+  EXPECT_EQ(talk.flow(1).sent[0].text(), "GET");
+  EXPECT_EQ(talk.flow(1).sent[1].text(), "answer");
+}
+
+TEST(Handshake, AFinThatTheSenderDidNotSendHidesNothing) {
+  Conversation talk;
+  talk.handshake();
+  talk.client({.seq = 1, .ack = 1, .payload = "one"});
+  talk.client({.seq = 4, .ack = 1, .flags = fin | ack});
+  talk.client({.seq = 3, .ack = 1, .payload = "e"});  // a probe whether the other end is still there
+  EXPECT_EQ(talk.recorder.flows.size(), 1U);
+  talk.client({.seq = 4, .ack = 1, .payload = "two"});
+  talk.server({.seq = 1, .ack = 7, .payload = "answer"});
+  ASSERT_EQ(talk.recorder.flows.size(), 2U);
+  EXPECT_EQ(talk.flow(0).sent[0].text(), "one");
+  EXPECT_EQ(talk.flow(1).sent[0].text(), "two");
+  EXPECT_EQ(talk.flow(1).sent[1].text(), "answer");
+}
+
+TEST(Handshake, AFloodOfForgedSynsTakesItsOwnPlaces) {
+  Conversation talk({.flows_max = 64});
+  talk.handshake();
+  for (std::uint16_t i = 0; i < 1'000; ++i) {
+    talk.say(endpoint(3, i), talk.server_end, i * 7'777U, 0, {.flags = syn});
+    talk.say(endpoint(4, i), talk.server_end, i * 7'777U, 1, {.payload = "made up"});
+  }
+  EXPECT_LE(talk.tracker.flows(), 64U);
+  talk.client({.seq = 1, .ack = 1, .payload = "still here"});
+  EXPECT_FALSE(talk.flow().closed);
+  EXPECT_EQ(talk.flow().sent[0].text(), "still here");
+  EXPECT_GT(talk.tracker.counters().flows_evicted, 1'000U);
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "tests/unit/pcap/conversation.h"
 
 namespace tracer {
@@ -111,6 +113,22 @@ TEST(Tracker, BlamesDropsOfTheKernelForHolesThatFollow) {
   talk.server({.seq = 1, .ack = 19});
   talk.pass(30 * ms);
   EXPECT_EQ(talk.flow().sent[0].gaps_of(GapCause::not_captured), 10U) << "the drops are long ago";
+}
+
+// The kernel counts at once what it drops; the packets that tell of it lie in the ring for a while.
+TEST(Tracker, AsksWhetherTheKernelDroppedBeforeItSaysOtherwise) {
+  Conversation talk;
+  bool dropped = false;
+  talk.tracker.set_loss_check([&] { return std::exchange(dropped, false); });
+  talk.handshake();
+  talk.client({.seq = 3, .ack = 1, .payload = "c"});
+  talk.pass(2'000 * ms);
+  EXPECT_EQ(talk.flow().sent[0].gaps_of(GapCause::not_captured), 2U);
+  talk.client({.seq = 6, .ack = 1, .payload = "f"});
+  dropped = true;
+  talk.pass(2'000 * ms);
+  EXPECT_EQ(talk.flow().sent[0].gaps_of(GapCause::ring_full), 2U);
+  EXPECT_FALSE(dropped);
 }
 
 TEST(Tracker, GivesUpAHoleThatNobodyAcknowledges) {

@@ -185,6 +185,48 @@ TEST(Wire, WhoseOwnerComesSoonIsWaitedForOnlyWhereOwnersAreTold) {
   EXPECT_EQ(std::ranges::count(missing, "server.process"), 1);
 }
 
+// Records wait for an owner, and each packet brings one byte: more packets than there are marks to remember.
+TEST(Wire, WhatWaitsForAnOwnerKeepsItsTimes) {
+  WireWorld world;
+  world.send(1 * ms, 0, opened_on_wire());
+  world.send(1 * ms, 0, owner_of_end(client, false));
+  std::uint64_t sent = 0, answered = 0;
+  for (unsigned id = 1; id <= 4; ++id) {
+    const std::string request = "REQ " + std::to_string(id) + " 0\n", response = response_text(id, 40);
+    world.packet(10 * id, Direction::tx, sent, request);
+    sent += request.size();
+    for (const char byte : response) world.packet(10 * id + 5, Direction::rx, answered++, {&byte, 1});
+  }
+  EXPECT_TRUE(world.transactions().empty());
+  world.send(60 * ms, 0, owner_of_end(server, true));
+  ASSERT_EQ(world.transactions().size(), 4U);
+  for (const HttpTransaction* it : world.transactions()) {
+    EXPECT_EQ(it->time_to_first_byte_ms, 5.0);
+    EXPECT_EQ(it->duration_ms, 5.0);
+    EXPECT_TRUE(it->flow.server.process);
+  }
+}
+
+TEST(Wire, AnOwnerThatNeverComesIsNotWaitedForAllTheTime) {
+  WireWorld world;
+  world.send(1 * ms, 0, opened_on_wire());
+  world.send(1 * ms, 0, owner_of_end(client, false));
+  world.packet(1'000, Direction::tx, 0, "REQ 1 0\n");
+  world.packet(1'001, Direction::rx, 0, "RSP 1 0\n");
+  EXPECT_EQ(world.transactions().size(), 1U);
+}
+
+// A segment that is kept back while all behind it comes byte by byte.
+TEST(Wire, HoldingManyShortPiecesIsBounded) {
+  PipelineOptions options;
+  options.stream.pieces_held_max = 100;
+  WireWorld world(options);
+  world.send(1 * ms, 0, opened_on_wire());
+  world.packet(2, Direction::tx, 0, "REQ 1 300\n");
+  for (unsigned i = 0; i < 110; ++i) world.packet(3, Direction::tx, 10 + 20 + i, "x");
+  EXPECT_EQ(world.lost_bytes("not_captured"), 20U);
+}
+
 TEST(Wire, TheTracersOwnConnectionsAreCountedOnly) {
   PipelineOptions options;
   options.connections = ConnectionRecords::all;

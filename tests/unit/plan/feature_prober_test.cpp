@@ -183,6 +183,14 @@ TEST(Place, FixesAreThoseOfTheHost) {
   system.files["/etc/os-release"] = {"ID=\"rocky\"\nPRETTY_NAME='Rocky 9'\n"};
   system.files["/sys/bus/event_source/devices"] = {"", EISDIR};
   EXPECT_NE(ask(system, Capability::kprobe).fix.find("sudo dnf install kernel"), std::string::npos);
+  // Where the running kernel is not among the installed ones, installing another changes nothing.
+  system.files["/proc/sys/kernel/osrelease"] = {"6.18.44-microvm\n"};
+  EXPECT_EQ(ask(system, Capability::kprobe).fix.find("dnf"), std::string::npos);
+  EXPECT_NE(ask(system, Capability::kprobe).fix.find("whoever starts this machine"), std::string::npos);
+  system.files["/boot/vmlinuz-6.18.44-microvm"] = {"", EACCES};  // only root may read it
+  EXPECT_NE(ask(system, Capability::kprobe).fix.find("sudo dnf install kernel"), std::string::npos);
+  system.files["/etc/os-release"] = {"ID=debian\n"};
+  EXPECT_NE(ask(system, Capability::kprobe).fix.find("linux-image-$(dpkg --print-architecture)"), std::string::npos);
 }
 
 TEST(Place, MachinesAndKernels) {
@@ -212,6 +220,9 @@ TEST(Files, HiddenProcesses) {
   EXPECT_EQ(ask(system, Capability::proc_complete).verdict, yes);
   system.files["/proc/mounts"] = {"proc /proc proc rw,relatime 0 0\n"};
   EXPECT_TRUE(ask(system, Capability::proc_complete).reason.empty());
+  system.files.erase("/proc/1");
+  system.files["/proc/mounts"] = {"proc /proc proc rw 0 0\nproc /proc proc rw,hidepid=2 0 0\n"};
+  EXPECT_EQ(ask(system, Capability::proc_complete).verdict, no) << "one mount covers another";
 }
 
 TEST(Files, FanotifyIsMarkedAndNotOnlyOpened) {

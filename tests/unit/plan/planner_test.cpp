@@ -13,6 +13,7 @@ namespace {
 
 using test::everything_supported;
 using test::hardened_machine;
+using test::reason_for;
 using test::unprivileged_machine;
 using test::with;
 
@@ -24,12 +25,6 @@ FacetPlan http_of(const Plan& plan) {
     if (facet.facet == Facet::http) return facet;
   ADD_FAILURE() << "http is not in the plan";
   return {};
-}
-
-std::string reason_for(const FacetPlan& plan, Mechanism mechanism) {
-  for (const RejectedChoice& rejected : plan.rejected)
-    if (rejected.mechanism == mechanism) return rejected.reason;
-  return "(not rejected)";
 }
 
 TEST(Planner, TakesKernelFunctionsFirst) {
@@ -47,6 +42,21 @@ TEST(Planner, WithoutOneMechanismTakesTheNext) {
   EXPECT_EQ(http_of(make_plan(report, only_http)).mechanism, Mechanism::kprobe);
   report = without(std::move(report), Capability::kprobe);
   EXPECT_EQ(http_of(make_plan(report, only_http)).mechanism, Mechanism::tp_btf);
+}
+
+TEST(Planner, SuccessorsAreWhatFailureWouldLeadTo) {
+  const PlanRequest all;
+  const CapabilityReport report = without(everything_supported(), Capability::raw_tp);
+  std::vector<Mechanism> found;
+  const Plan plan = make_plan(report, all);
+  for (const MechanismEntry& entry : successors(report, all, http_of(plan))) found.push_back(entry.mechanism);
+  EXPECT_EQ(found, (std::vector{Mechanism::tp_btf, Mechanism::syscall_tp, Mechanism::af_packet}));
+  PlanRequest packets_only = only_http;
+  packets_only.backends = {BackendKind::pcap};
+  EXPECT_TRUE(successors(report, packets_only, http_of(make_plan(report, packets_only))).empty());
+  EXPECT_TRUE(successors(report, all,
+                         FacetPlan{.facet = Facet::http, .backend = {}, .mechanism = {}, .missing = {}, .rejected = {}})
+                  .empty());
 }
 
 TEST(Planner, WithoutBpfTakesPackets) {
@@ -232,6 +242,21 @@ TEST(Planner, NothingAtAllLeftIsAnErrorThatTellsPrivilegesFromKernels) {
   EXPECT_EQ(kernel->code, Errc::not_supported);
 }
 
+TEST(Planner, SocketStatesAloneAreTakenOnlyWhenAskedFor) {
+  const auto connection_of = [](const CapabilityReport& report, const PlanRequest& request) {
+    return make_plan(report, request).facets[static_cast<std::size_t>(Facet::connection)];
+  };
+  CapabilityReport report = without(everything_supported(), Capability::bpf_syscall);
+  report = without(without(std::move(report), Capability::packet_socket), Capability::sock_diag);
+  const FacetPlan nothing = connection_of(report, {});
+  EXPECT_FALSE(nothing.backend);
+  EXPECT_EQ(reason_for(nothing, Mechanism::tracefs), reason_only_when_asked);
+  PlanRequest asked;
+  asked.mechanism = Mechanism::tracefs;
+  EXPECT_EQ(connection_of(report, asked).mechanism, Mechanism::tracefs);
+  EXPECT_FALSE(connection_of(without(report, Capability::tracefs_instance), asked).mechanism);
+}
+
 TEST(Describe, OneLinePerFacetThatWasAskedFor) {
   EXPECT_EQ(describe(make_plan(hardened_machine(), only_http), hardened_machine()),
             "http: tracepoint/tp_btf (ebpf/fentry: not permitted: a policy forbids it; "
@@ -246,127 +271,22 @@ TEST(Describe, OneLinePerFacetThatWasAskedFor) {
 TEST(Describe, NotVisibleEndsOnWhatToDo) {
   EXPECT_EQ(describe(make_plan(unprivileged_machine(), only_http), unprivileged_machine()),
             "http: not visible (needs CAP_BPF (or root)): sudo tracer");
+  const CapabilityReport two =
+      with(unprivileged_machine(), {Capability::packet_socket, Verdict::unknown,
+                                    "not permitted: a packet socket needs CAP_NET_RAW (or root)", "sudo tracer"});
+  EXPECT_EQ(describe(make_plan(two, only_http), two),
+            "http: not visible (needs CAP_BPF, or CAP_NET_RAW (or root)): sudo tracer");
 }
 
-std::string table_of(Facet facet) {
-  std::string table;
-  for (const Rung& rung : rungs(facet)) {
-    table += std::string(to_string(rung.entry.backend)) + "/" + std::string(to_string(rung.entry.mechanism)) + " needs";
-    for (const Capability need : rung.entry.needs) table += " " + std::string(to_string(need));
-    if (!rung.entry.missing.empty()) table += " missing";
-    for (const std::string_view field : rung.entry.missing) table += " " + std::string(field);
-    table += rung.never.empty() ? "\n" : " [" + std::string(rung.never) + "]\n";
-  }
-  return table;
-}
-
-// Reviewed tables: a change here is a change of what users are promised.
-TEST(Rungs, GoldenTableOfHttp) {
-  EXPECT_EQ(table_of(Facet::http),
-            "ebpf/fentry needs bpf_syscall btf fentry bpf_ring_buffer\n"
-            "ebpf/kprobe needs bpf_syscall btf perf_event_open kprobe raw_tp bpf_probe_read_kernel\n"
-            "tracepoint/tp_btf needs bpf_syscall btf tp_btf bpf_ring_buffer\n"
-            "tracepoint/raw_tp needs bpf_syscall btf raw_tp bpf_probe_read_kernel bpf_ring_buffer\n"
-            "tracepoint/syscall_tp needs bpf_syscall perf_event_open tracefs syscall_tp\n"
-            "pcap/af_packet needs packet_socket\n"
-            "procfs/sock_diag needs sock_diag [the socket table carries no payload]\n");
-}
-
-TEST(Rungs, GoldenTableOfConnection) {
-  EXPECT_EQ(table_of(Facet::connection),
-            "ebpf/fentry needs bpf_syscall btf fentry bpf_ring_buffer missing rtt_ms tcp_state retransmits\n"
-            "ebpf/kprobe needs bpf_syscall btf perf_event_open kprobe raw_tp bpf_probe_read_kernel missing rtt_ms "
-            "tcp_state retransmits\n"
-            "tracepoint/tp_btf needs bpf_syscall btf tp_btf bpf_ring_buffer missing rtt_ms tcp_state retransmits\n"
-            "tracepoint/raw_tp needs bpf_syscall btf raw_tp bpf_probe_read_kernel bpf_ring_buffer missing rtt_ms "
-            "tcp_state retransmits\n"
-            "tracepoint/syscall_tp needs bpf_syscall perf_event_open tracefs syscall_tp missing rtt_ms tcp_state "
-            "retransmits client_to_server.witnessed server_to_client.witnessed\n"
-            "pcap/af_packet needs packet_socket missing rtt_ms tcp_state retransmits\n"
-            "procfs/sock_diag needs sock_diag missing protocol transactions\n");
-}
-
-TEST(Rungs, GoldenTableOfProcessAndFile) {
-  EXPECT_EQ(table_of(Facet::process),
-            "ebpf/fentry needs bpf_syscall btf fentry bpf_ring_buffer\n"
-            "ebpf/kprobe needs bpf_syscall btf perf_event_open kprobe raw_tp bpf_probe_read_kernel\n"
-            "tracepoint/tp_btf needs bpf_syscall btf tp_btf bpf_ring_buffer\n"
-            "tracepoint/raw_tp needs bpf_syscall btf raw_tp bpf_probe_read_kernel bpf_ring_buffer\n"
-            "tracepoint/syscall_tp needs bpf_syscall perf_event_open tracefs syscall_tp missing ppid exit_code "
-            "signal\n"
-            "tracepoint/tracefs needs tracefs_instance missing exit_code signal\n"
-            "procfs/proc_events needs proc_events\n"
-            "procfs/poll needs missing exit_code signal\n");
-  EXPECT_EQ(table_of(Facet::file),
-            "tracepoint/tp_btf needs bpf_syscall btf tp_btf bpf_ring_buffer [not built into this version]\n"
-            "tracepoint/syscall_tp needs bpf_syscall perf_event_open tracefs syscall_tp [not built into this "
-            "version]\n"
-            "tracepoint/tracefs needs tracefs_instance\n"
-            "procfs/fanotify needs fanotify [not built into this version]\n"
-            "procfs/poll needs [not built into this version]\n");
-}
-
-// Each capability that a mechanism needs, taken away alone, moves every facet that rests on it to its next rung.
-TEST(Rungs, FlippingACapabilityThatIsNeededMovesToTheNextRung) {
-  std::size_t moved = 0;
-  for (std::size_t index = 0; index < facet_count; ++index) {
-    const auto facet = static_cast<Facet>(index);
-    std::vector<const Rung*> usable;
-    for (const Rung& rung : rungs(facet))
-      if (rung.never.empty()) usable.push_back(&rung);
-    for (std::size_t at = 0; at < usable.size(); ++at) {
-      for (const Capability need : usable[at]->entry.needs) {
-        for (const Verdict verdict : {Verdict::unsupported, Verdict::unknown}) {
-          // The rungs above are out of the way by a failure, so that this one is chosen.
-          PlanRequest request{
-              .facets = {facet}, .backends = {}, .mechanism = {}, .strict = false, .require = {}, .failed = {}};
-          for (std::size_t above = 0; above < at; ++above)
-            request.failed.push_back({facet, usable[above]->entry.backend, usable[above]->entry.mechanism, "left out"});
-          const FacetPlan before = make_plan(everything_supported(), request).facets[index];
-          ASSERT_EQ(before.mechanism, usable[at]->entry.mechanism);
-          const CapabilityReport flipped = with(everything_supported(), {need, verdict, "flipped", {}});
-          const FacetPlan after = make_plan(flipped, request).facets[index];
-          std::size_t next = at + 1;
-          while (next < usable.size() &&
-                 std::ranges::find(usable[next]->entry.needs, need) != usable[next]->entry.needs.end())
-            ++next;
-          if (next < usable.size()) {
-            EXPECT_EQ(after.mechanism, usable[next]->entry.mechanism)
-                << to_string(facet) << " without " << to_string(need);
-          } else {
-            EXPECT_FALSE(after.backend) << to_string(facet) << " without " << to_string(need);
-          }
-          EXPECT_EQ(reason_for(after, usable[at]->entry.mechanism), "flipped");
-          ++moved;
-        }
-      }
-    }
-  }
-  EXPECT_GT(moved, 80U);
-}
-
-TEST(Rungs, OnlyWhatIsNeededIsProbedForATrace) {
-  const std::vector<Facet> shown{Facet::http, Facet::tls, Facet::https};
-  const std::vector<Capability> few = capabilities_for(shown);
-  for (const Capability slow : {Capability::proc_events, Capability::tracefs_instance, Capability::in_container})
-    EXPECT_EQ(std::ranges::find(few, slow), few.end()) << to_string(slow);
-  CapabilityReport report;
-  for (const Capability needed : few) report.answers.push_back({needed, Verdict::supported, {}, {}});
-  for (const Rung& rung : rungs(Facet::http))
-    for (const Capability need : rung.entry.needs)
-      EXPECT_TRUE(!rung.never.empty() || report.find(need) != nullptr) << to_string(need);
-  EXPECT_GT(capabilities_for({}).size(), few.size());
-}
-
-TEST(Rungs, EveryFacetHasAtLeastOneAndNoneTwice) {
-  for (std::size_t index = 0; index < facet_count; ++index) {
-    const std::span<const Rung> list = rungs(static_cast<Facet>(index));
-    EXPECT_FALSE(list.empty());
-    for (std::size_t a = 0; a < list.size(); ++a)
-      for (std::size_t b = a + 1; b < list.size(); ++b)
-        EXPECT_FALSE(list[a].entry.backend == list[b].entry.backend &&
-                     list[a].entry.mechanism == list[b].entry.mechanism);
-  }
+TEST(Describe, NamesTheOptionThatTookItAway) {
+  PlanRequest request = only_http;
+  request.backends = {BackendKind::procfs};
+  EXPECT_TRUE(
+      describe(make_plan(everything_supported(), request), everything_supported()).ends_with("leave out --backend"));
+  CapabilityReport report = everything_supported();
+  for (const Capability capability : {Capability::bpf_syscall, Capability::packet_socket})
+    report = without(std::move(report), capability);
+  EXPECT_TRUE(describe(make_plan(report, only_http), report).ends_with("leave out --without"));
 }
 
 }  // namespace

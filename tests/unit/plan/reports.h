@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/capability.h"
+#include "probe-matrix/planner.h"
 #include "probe-matrix/prober.h"
 #include "probe-matrix/report.h"
 
@@ -36,6 +37,12 @@ inline CapabilityReport unprivileged_machine() {
     if (answer.capability != Capability::btf && answer.capability != Capability::sock_diag)
       answer = {answer.capability, Verdict::unknown, "not permitted: needs CAP_BPF (or root)", "sudo tracer"};
   return report;
+}
+
+inline std::string reason_for(const FacetPlan& plan, Mechanism mechanism) {
+  for (const RejectedChoice& rejected : plan.rejected)
+    if (rejected.mechanism == mechanism) return rejected.reason;
+  return "(not rejected)";
 }
 
 }  // namespace tracer::test

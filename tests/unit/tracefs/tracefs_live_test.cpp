@@ -369,14 +369,18 @@ TEST(TracefsLeftovers, OfAKilledTracerAreRemovedByTheNext) {
 
 TEST(TracefsLeftovers, OthersAndTheLivingAreLeftAlone) {
   const auto root = std::filesystem::temp_directory_path() / ("tracer-instances-" + std::to_string(::getpid()));
-  for (const std::string& name : {std::string("somebody"), "tracer-" + std::to_string(::getpid()) + "-0",
+  for (const std::string& name : {std::string("somebody"), "tracer-" + std::to_string(::getppid()) + "-0",
                                   std::string("tracer-x"), std::string("tracer-0"), std::string("tracer-1x")})
     std::filesystem::create_directories(root / "instances" / name);
   const pid_t gone = static_cast<pid_t>(in_child([] {}));
+  // Names that are not made here: somebody else's.
   std::filesystem::create_directories(root / "instances" / ("tracer-" + std::to_string(gone)));
+  std::filesystem::create_directories(root / "instances" / ("tracer-" + std::to_string(gone) + "-7-old"));
   std::filesystem::create_directories(root / "instances" / ("tracer-" + std::to_string(gone) + "-7"));
+  // Left by another that had this process's number: the next instance of this process would have the same name.
+  std::filesystem::create_directories(root / "instances" / ("tracer-" + std::to_string(::getpid()) + "-0"));
   EXPECT_EQ(remove_dead_instances(root), 2U);
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(root / "instances"), {}), 5);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(root / "instances"), {}), 7);
   std::filesystem::remove_all(root);
 }
 
