@@ -10,6 +10,7 @@
 #include "backends/pcap/pcap_backend.h"
 #include "backends/pcap/privileges.h"
 #include "backends/procfs/ownership.h"
+#include "backends/tracepoint/tracepoint.h"
 #include "cli/backend_table.h"
 #include "cli/doctor.h"
 #include "cli/help.h"
@@ -110,6 +111,7 @@ int trace(const Options& options, const Talk& talk, bool have_output, std::chron
   } else {
     talk.notice("processes will not be named: " + procfs.error().context);
   }
+  remove_tracefs_leftovers();
   HostSystem system;
   // What is shown where nothing of the default can be is part of the question.
   std::vector<Facet> facets = options.show;

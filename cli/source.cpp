@@ -122,6 +122,8 @@ Source::Source(OpenedSource opened, const SourceSetting& setting, const std::opt
       window_(pipeline_, opened_.ordered ? ReorderWindow::Input::ordered : ReorderWindow::Input::unordered),
       health_(setting.health, steady_clock::now(), opened_.backend->counters()) {
   if (from) from_ = from->on(opened_.clock);
+  if (!serves(Facet::process)) return;
+  for (ProcessFacts& process : setting_.ownership.all_processes()) pipeline_.know(std::move(process));
 }
 
 bool Source::serves(Facet facet) const { return contains(facets_, facet); }

@@ -87,6 +87,17 @@ bool is_slow_to_detach(const Capture& capture) {
          });
 }
 
+// `--interface` alone chose the backend: its own reason is what helps.
+Error interface_error(const std::string& interface, const Plan& plan) {
+  Error error{Errc::not_supported, 0, "--interface " + interface + " cannot be captured on", "ip -brief link"};
+  for (const FacetPlan& facet : plan.facets) {
+    const auto pcap = std::ranges::find(facet.rejected, BackendKind::pcap, &RejectedChoice::backend);
+    if (facet.facet != Facet::http || pcap == facet.rejected.end()) continue;
+    error.context += ": " + pcap->reason;
+  }
+  return error;
+}
+
 CaptureOptions capture_options(const TraceRequest& request) {
   CaptureOptions capture;
   capture.times = request.times.capture;
@@ -133,6 +144,7 @@ int run_trace(const TraceRequest& request) {
     }
     refused = refusal(opener);
   }
+  if (refused && !options.interface.empty()) refused->error = interface_error(options.interface, opener.plan());
   if (refused) {
     if (asked_for_more(options) || options.quiet) {
       request.talk.error(refused->error);

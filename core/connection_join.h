@@ -42,6 +42,7 @@ struct JoinEnd {
   OffsetSource offset_source = OffsetSource::counter;
   bool opened = false;  // a FlowOpened was seen
   bool preexisting = false;
+  OpeningTime opening = OpeningTime::exact;
   EventTime opened_at;  // 0: before the tracer, or not known
   std::optional<EventTime> closed_at;
   SeenRange tx, rx;

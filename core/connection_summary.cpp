@@ -92,7 +92,7 @@ void Connection::account() {
     coverage.bytes_flowed += rest;
     coverage.bytes_analyzed += take(ledger.kept);
     coverage.bytes_skipped += take(gap(GapCause::verdict_skip) + gap(GapCause::filter));
-    coverage.bytes_without_payload += take(gap(GapCause::no_payload));
+    coverage.bytes_without_payload += take(gap(GapCause::no_payload) + gap(GapCause::zero_copy));
     // What was not told because nobody wanted to hear it is no loss.
     if (quiet && ledger.moved < *ledger.witnessed) coverage.bytes_skipped += take(*ledger.witnessed - ledger.moved);
     coverage.bytes_lost += rest;
@@ -150,11 +150,19 @@ void Connection::summarize(EventTime at, ConnectionEnd how) {
   }
   const bool since_open = std::ranges::all_of(
       flows_, [](const Flow* it) { return it == nullptr || (it->end.opened && !it->end.preexisting); });
-  if (since_open) summary.opened_at = context_.timeline.to_wall(opened_at_);
+  // Of two ends that were looked at now and then, the one that was met first knows best.
+  OpeningTime opening = OpeningTime::unknown;
+  for (const Flow* it : flows_)
+    if (it != nullptr) opening = std::min(opening, it->end.opening);
+  if (since_open && opening != OpeningTime::unknown) summary.opened_at = context_.timeline.to_wall(opened_at_);
   if (carried_) summary.opened_at = carried_->opened_at;
   if (closed) summary.closed_at = context_.timeline.to_wall(at);
   if (summary.opened_at && summary.closed_at && *summary.opened_at <= *summary.closed_at)
     summary.duration_ms = static_cast<double>(summary.closed_at->ns - summary.opened_at->ns) / 1e6;
+  if (summary.opened_at && opening == OpeningTime::by_then) {
+    record->inferred.emplace_back("opened_at");
+    if (summary.duration_ms) record->inferred.emplace_back("duration_ms");
+  }
   record->body = std::move(summary);
   context_.records.on_record(std::move(record));
 }

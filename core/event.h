@@ -78,6 +78,9 @@ enum class OffsetSource : std::uint8_t { sequence, counter };
 // or of whose packets the first was seen.
 enum class Vantage : std::uint8_t { endpoint, wire };
 
+// How well the time of a FlowOpened tells when that was. `by_then`: between the last look and this one.
+enum class OpeningTime : std::uint8_t { exact, by_then, unknown };
+
 struct FlowOpened {
   FlowId flow;
   Vantage vantage = Vantage::endpoint;
@@ -85,6 +88,7 @@ struct FlowOpened {
   Role role = Role::unknown;
   std::uint64_t network_namespace = 0;  // inode of the namespace; 0: not known
   bool preexisting = false;             // was open before the backend watched
+  OpeningTime opening = OpeningTime::exact;
   OffsetSource offset_source = OffsetSource::counter;
   // Offset of the next byte in each direction, where known: bytes before it are not this run's.
   std::optional<std::uint64_t> tx_offset, rx_offset;

@@ -181,6 +181,7 @@ void Pipeline::on(const FlowOpened& opened, const Event& event, EventTime at) {
   end.opened = true;
   if (opened.preexisting && !end.preexisting) ++context_.preexisting_flows;
   end.preexisting = opened.preexisting;
+  end.opening = opened.opening;
   flow.vantage = opened.vantage;
   end.offset_source = opened.offset_source;
   if (opened.local) end.local = opened.local;

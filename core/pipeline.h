@@ -35,6 +35,8 @@ class Pipeline final : public EventHandler {
   // Time passes without events. `backend_now` is in the backend's clock; call only when the backend has nothing more to
   // read, or what is still in its buffer would come too late.
   void advance(EventTime backend_now);
+  // A process that is there already: its exit will find nobody to ask.
+  void know(ProcessFacts process) { context_.processes.know(std::move(process)); }
   // Nothing more will come: all streams are cut, all records leave, open connections are summarized.
   void finish();
   // finish(), because another backend takes over: what is cut is cut as `backend_switch`.

@@ -46,6 +46,14 @@ void ProcessTable::forked(ProcessRef parent, std::uint32_t child_tgid, EventTime
   if (std::exchange(child.dead, false)) --dead_;
 }
 
+void ProcessTable::know(ProcessFacts facts) {
+  if (facts.tgid == 0) return;
+  Image& image = at_or_new(facts.tgid).now;
+  if (image.asked) return;
+  image.asked = true;
+  image.facts = std::make_shared<ProcessFacts>(std::move(facts));
+}
+
 void ProcessTable::hint(std::uint32_t tgid, std::string_view comm, std::optional<std::uint32_t> uid, EventTime at) {
   if (tgid == 0) return;
   Image& image = at_or_new(tgid).now;
@@ -54,12 +62,13 @@ void ProcessTable::hint(std::uint32_t tgid, std::string_view comm, std::optional
   image.comm = comm;
   image.comm_is_current = true;
   if (!image.facts) image.asked = false;  // there is more to say than when it was asked about
-  // A process may rename itself without an event: what the kernel says while it moves bytes is newer than what was
-  // read.
+  // A process may rename itself without an event, or the word of its exec may have been lost: what the kernel says
+  // while it moves bytes is newer than what was read, so the rest is read again.
   const auto known = find(tgid, at);
   if (!known || known->comm == comm) return;
   auto renamed = std::make_shared<ProcessFacts>(*known);
   renamed->comm = comm;
+  if (const auto now = ownership_.process(tgid); now && !now->executable.empty()) renamed->executable = now->executable;
   image.facts = std::move(renamed);
 }
 

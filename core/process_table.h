@@ -28,6 +28,8 @@ class ProcessTable {
 
   void started(ProcessRef who, const ProcessStarted& event, EventTime at);
   void forked(ProcessRef parent, std::uint32_t child_tgid, EventTime at);
+  // What is known of a process that was there before the first event.
+  void know(ProcessFacts facts);
   // What the kernel said of a process while it moved bytes: newer than what was read before, and there even if the
   // process is gone before it can be asked about.
   void hint(std::uint32_t tgid, std::string_view comm, std::optional<std::uint32_t> uid, EventTime at);

@@ -159,7 +159,7 @@ FacetPlan plan_facet(const CapabilityReport& report, const PlanRequest& request,
 
 Error unmet_error(const FacetPlan& plan, const CapabilityReport& report, std::string_view option) {
   const bool privileges = std::ranges::any_of(
-      plan.rejected, [](const RejectedChoice& rejected) { return rejected.reason.starts_with(not_permitted_prefix); });
+      plan.rejected, [](const RejectedChoice& rejected) { return lacks_privilege(rejected.reason); });
   return Error{privileges ? Errc::not_permitted : Errc::not_supported,
                0,
                std::string(option) + " is not met: " + describe(plan, report),

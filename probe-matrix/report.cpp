@@ -83,6 +83,10 @@ std::optional<E> from_name(std::string_view name) {
 
 bool is_not_permitted(const Answer& answer) { return answer.reason.starts_with(not_permitted_prefix); }
 
+bool lacks_privilege(std::string_view reason) {
+  return reason.starts_with(not_permitted_prefix) && reason.find("needs ") != std::string_view::npos;
+}
+
 std::string_view family_of(Capability capability) {
   const auto index = static_cast<std::size_t>(capability);
   return index < probes().size() ? to_string(probes()[index].family) : std::string_view();

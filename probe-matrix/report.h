@@ -12,6 +12,8 @@ namespace tracer {
 // answer's verdict is `unknown`: with other privileges it might be yes.
 inline constexpr std::string_view not_permitted_prefix = "not permitted: ";
 [[nodiscard]] bool is_not_permitted(const Answer& answer);
+// Of those, the ones that a privilege would change ("needs CAP_BPF (or root)"): not what a policy refuses to everybody.
+[[nodiscard]] bool lacks_privilege(std::string_view reason);
 
 // Which part of the system a capability belongs to; groups the rows of `doctor`.
 [[nodiscard]] std::string_view family_of(Capability capability);

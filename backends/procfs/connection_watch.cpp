@@ -81,6 +81,8 @@ ConnectionWatch::Flow* ConnectionWatch::find_or_open(const MeasuredSocket& socke
   opened.role = flow.role;
   opened.network_namespace = options_.network_namespace;
   opened.preexisting = from_before;
+  // One that is gone already was shorter than the time between two looks.
+  opened.opening = facts.state == TcpState::close ? OpeningTime::unknown : OpeningTime::by_then;
   if (socket.counters) opened.tx_offset = opened.rx_offset = 0;
   events_.push({at, {}, opened});
   return &flow;

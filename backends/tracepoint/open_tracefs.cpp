@@ -77,11 +77,16 @@ Result<std::unique_ptr<TraceReader>> open_instance(const std::string& root, cons
 
 }  // namespace
 
+void remove_tracefs_leftovers() {
+  // In a pid namespace of one's own nobody can say whether the maker of an instance lives.
+  if (foreign_pid_namespace().inode != 0) return;
+  if (const auto root = find_root()) remove_dead_instances(*root);
+}
+
 Result<OpenedBackend> open_tracefs(const TracepointOptions& options) {
   const auto root = find_root();
   if (!root) return std::unexpected(root.error());
-  // In a pid namespace of one's own nobody can say whether the maker of an instance lives.
-  if (foreign_pid_namespace().inode == 0) remove_dead_instances(*root);
+  remove_tracefs_leftovers();
   OpenedBackend opened;
   opened.kind = BackendKind::tracepoint;
   opened.mechanism = options.mechanism;
@@ -93,13 +98,21 @@ Result<OpenedBackend> open_tracefs(const TracepointOptions& options) {
     if (!contains(wanted, facet)) opened.refused.push_back({facet, "it carries no stream bytes"});
   TraceLayout layout;
   const std::vector<TraceSource> sources = find_sources(*root, wanted, layout, opened);
+  if (contains(wanted, Facet::file)) {
+    const auto format = read_event_format(*root, "syscalls/sys_enter_openat");
+    if (format && format->find("__filename_val") == nullptr)
+      opened.outcomes.push_back({"paths of opens that fail", false,
+                                 "the event carries no path on this kernel (it does from Linux 6.19); after an open "
+                                 "that succeeds /proc is asked, while the descriptor is there"});
+  }
   if (wanted.empty() || sources.empty())
     return fail(Errc::not_supported, opened.refused.empty() ? "no events" : opened.refused.front().reason);
 
   TraceDecoderOptions decoding;
   decoding.self_tgid = static_cast<std::uint32_t>(::getpid());
   decoding.numbers_agree = foreign_pid_namespace().inode == 0;
-  decoding.processes = contains(wanted, Facet::process);
+  // Who opened a file is often gone when /proc is asked: its exec said the name.
+  decoding.processes = contains(wanted, Facet::process) || contains(wanted, Facet::file);
   decoding.files = contains(wanted, Facet::file);
   decoding.connections = contains(wanted, Facet::connection);
   std::uint32_t parts = beat_thread;

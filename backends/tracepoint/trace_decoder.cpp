@@ -100,7 +100,10 @@ bool TraceDecoder::on_exec(const TraceEvent& event, const TraceRecord& record, P
   const auto path = event.text(record.raw, exec_filename);
   if (!path) return false;
   // Whichever thread called exec, it is the only one now and has the process's number.
-  if (who.tgid == 0) who.tgid = who.tid;
+  if (who.tgid == 0) {
+    who.tgid = who.tid;
+    if (options_.numbers_agree) tasks_.made(who.tid, who.tid, 0);
+  }
   if (options_.processes && who.tgid != options_.self_tgid)
     tell(handler, record.at_ns, who, ProcessStarted{*path, {}, tasks_.parent_of(who.tgid)});
   return true;
@@ -124,8 +127,12 @@ bool TraceDecoder::on_new_task(const TraceEvent& event, const TraceRecord& recor
   const auto tid = event.number(record.raw, new_task_tid);
   const auto flags = event.number(record.raw, new_task_flags);
   if (!tid || !flags) return false;
-  if (!options_.numbers_agree || who.tgid == 0) return true;
+  if (!options_.numbers_agree) return true;
   const auto made = static_cast<std::uint32_t>(*tid);
+  if (who.tgid == 0) {  // its maker is gone; what is no thread is a process of its own
+    if ((*flags & CLONE_THREAD) == 0) tasks_.made(made, made, 0);
+    return true;
+  }
   if ((*flags & CLONE_THREAD) != 0) {
     tasks_.made(made, who.tgid, 0);
     return true;

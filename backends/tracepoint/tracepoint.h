@@ -38,6 +38,9 @@ struct TracepointOptions {
   Ownership* ownership = nullptr;  // needed by syscall_tp, and by tp_btf without kernel reads; must outlive the backend
 };
 
+// Removes what mechanism tracefs left behind where its process was killed. Cheap where there is nothing.
+void remove_tracefs_leftovers();
+
 // Attaches, and answers only once an own loopback exchange was seen coming back out of the kernel.
 [[nodiscard]] Result<OpenedBackend> open_tracepoint(const TracepointOptions& options);
 

@@ -83,7 +83,7 @@ struct Coverage {
   std::uint64_t bytes_flowed = 0;           // by the witness, both directions
   std::uint64_t bytes_analyzed = 0;         // reached an analyzer, or the choice of one
   std::uint64_t bytes_skipped = 0;          // not asked for: verdict_skip, filter
-  std::uint64_t bytes_without_payload = 0;  // told by a mechanism that only counts
+  std::uint64_t bytes_without_payload = 0;  // told by a mechanism that only counts, or never in user memory
   std::uint64_t bytes_lost = 0;             // the rest
 };
 

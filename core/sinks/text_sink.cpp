@@ -335,7 +335,7 @@ class LineWriter {
     if (list.empty()) return;
     out_.put("; ");
     colour(Colour::notice);
-    out_.put("not understood:");
+    out_.put("not seen into:");
     for (const BlindCount& count : list) {
       out_.put(' ');
       out_.put_number(count.flows ? *count.flows : count.count ? *count.count : count.bytes.value_or(0));

@@ -199,10 +199,15 @@ TEST(Planner, StrictRefusesAStepDown) {
   EXPECT_NE(kernel->context.find("--strict"), std::string::npos);
 
   const CapabilityReport refused =
-      with(everything_supported(), {Capability::fentry, Verdict::unknown, "not permitted: no", {}});
+      with(everything_supported(), {Capability::fentry, Verdict::unknown, "not permitted: needs CAP_BPF", {}});
   const std::optional<Error> privileges = unmet(make_plan(refused, request), request, refused);
   ASSERT_TRUE(privileges);
   EXPECT_EQ(privileges->code, Errc::not_permitted);
+  const CapabilityReport forbidden =
+      with(everything_supported(), {Capability::fentry, Verdict::unknown, "not permitted: a policy forbids it", {}});
+  const std::optional<Error> policy = unmet(make_plan(forbidden, request), request, forbidden);
+  ASSERT_TRUE(policy);
+  EXPECT_EQ(policy->code, Errc::not_supported) << "no privilege would change it";
 
   request.backends = {BackendKind::tracepoint};
   EXPECT_FALSE(unmet(make_plan(refused, request), request, refused)) << "the best of what the user allows";
