@@ -55,6 +55,25 @@ TEST(Facets, ProcessesAreToldOnlyWhereAskedFor) {
   }
 }
 
+TEST(Facets, AProcessFromBeforeIsKnownWhenItEnds) {
+  PipelineOptions options;
+  options.processes = true;
+  World world(options);
+  ProcessFacts facts;
+  facts.tgid = 4711;
+  facts.local_pid = 4711;
+  facts.uid = 33;
+  facts.comm = "nginx";
+  facts.executable = "/usr/sbin/nginx";
+  world.pipeline.know(facts);
+  world.send(1 * ms, 4711, ProcessExited{0, {}});
+  ASSERT_EQ(world.records.size(), 1U);
+  const auto& exit = std::get<ProcessExit>(world.records[0]->body);
+  EXPECT_EQ(exit.process->comm, "nginx");
+  EXPECT_EQ(exit.process->executable, "/usr/sbin/nginx");
+  EXPECT_EQ(exit.process->uid, 33U);
+}
+
 TEST(Facets, FilesAreToldWithFlagsAndResult) {
   PipelineOptions options;
   options.files = true;
@@ -124,6 +143,26 @@ TEST(Facets, CountersMakeOneConnectionOfBothEndsAndAssertNoProtocol) {
   EXPECT_EQ(end.unwitnessed, 0U);
   EXPECT_EQ(end.coverage.bytes_flowed, 850U);
   EXPECT_EQ(end.coverage.bytes_without_payload, 850U);
+}
+
+// Polling meets a connection some time after it was opened, or only when it is over.
+TEST(Facets, AnOpeningThatWasNotWatchedIsDeducedOrUnknown) {
+  for (const OpeningTime opening : {OpeningTime::exact, OpeningTime::by_then, OpeningTime::unknown}) {
+    World world(counting());
+    FlowOpened open = opened(client_flow, Role::client);
+    open.opening = opening;
+    world.send(1 * ms, client, open);
+    world.send(100 * ms, 0, counted(client_flow, Direction::tx, 0, 50));
+    world.send(301 * ms, 0, closed(client_flow));
+    world.pipeline.finish();
+    ASSERT_EQ(world.records.size(), 1U);
+    const auto& it = std::get<ConnectionSummary>(world.records[0]->body);
+    const auto& inferred = world.records[0]->inferred;
+    const bool deduced = std::ranges::find(inferred, "duration_ms") != inferred.end();
+    EXPECT_EQ(it.opened_at.has_value(), opening != OpeningTime::unknown);
+    EXPECT_EQ(it.duration_ms.has_value(), opening != OpeningTime::unknown);
+    EXPECT_EQ(deduced, opening == OpeningTime::by_then);
+  }
 }
 
 TEST(Facets, WithoutTransactionsNothingIsParsedAndTheKernelGoesOnCounting) {

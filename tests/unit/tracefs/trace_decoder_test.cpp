@@ -84,6 +84,21 @@ TEST_F(TraceDecoderTest, AProcessKnowsItsParentAsLongAsThatIsThere) {
   EXPECT_EQ(std::get<ProcessStarted>(seen_.find<ProcessStarted>(21)->event.body).parent_tgid, 0U);
 }
 
+// Its number is the process's after an exec, also where it is gone before anybody asks /proc.
+TEST_F(TraceDecoderTest, AnExecSaysWhoseTheThreadIs) {
+  EXPECT_TRUE(decode(exec(50)));
+  ASSERT_NE(seen_.find<ProcessStarted>(50), nullptr);
+  EXPECT_TRUE(decode(ended(50, true)));
+  EXPECT_NE(seen_.find<ProcessExited>(50), nullptr);
+  // A fork whose maker is gone already makes a process all the same; a thread of nobody stays nobody's.
+  EXPECT_TRUE(decode(new_task(60, 61, 0)));
+  EXPECT_TRUE(decode(new_task(60, 62, CLONE_THREAD)));
+  EXPECT_TRUE(decode(ended(61, true)));
+  EXPECT_TRUE(decode(ended(62, true)));
+  EXPECT_NE(seen_.find<ProcessExited>(61), nullptr);
+  EXPECT_EQ(seen_.find<ProcessExited>(62), nullptr);
+}
+
 TEST_F(TraceDecoderTest, AThreadIsNoProcess) {
   add_thread(10, 10);
   EXPECT_TRUE(decode(new_task(10, 11, CLONE_THREAD | CLONE_VM)));
