@@ -1,5 +1,7 @@
 // Mechanism file: a capture file, pcap or pcapng, through the same tracker as live packets.
+#include <fcntl.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +13,7 @@
 #include "backends/pcap/libpcap.h"
 #include "backends/pcap/packet_pump.h"
 #include "backends/pcap/pcap_backend.h"
+#include "backends/pcap/pipe_stream.h"
 #include "core/base/unique_fd.h"
 
 namespace tracer {
@@ -26,24 +29,35 @@ struct FileCloser {
 };
 using File = std::unique_ptr<std::FILE, FileCloser>;
 
+// What libpcap reads from. Of a pipe the stream is closed before what it reads from.
+struct Input {
+  std::unique_ptr<PipeStream> pipe;  // null: a file, which never makes anybody wait
+  File stream;
+};
+
 class FileBackend final : public Backend {
  public:
-  FileBackend(PcapHandle handle, UniqueFd always_readable, std::string name, const PcapOptions& options)
-      : handle_(std::move(handle)),
+  FileBackend(std::unique_ptr<PipeStream> pipe, PcapHandle handle, UniqueFd always_readable, std::string name,
+              const PcapOptions& options)
+      : pipe_(std::move(pipe)),
+        handle_(std::move(handle)),
         always_readable_(std::move(always_readable)),
         name_(std::move(name)),
         link_(link_type_of(pcap_datalink(handle_.get()))),
         pump_(options.limits, options.ports, 0, nullptr) {}
 
-  [[nodiscard]] int fd() const override { return always_readable_.get(); }
+  [[nodiscard]] int fd() const override { return pipe_ && pipe_->fd() >= 0 ? pipe_->fd() : always_readable_.get(); }
 
   [[nodiscard]] Result<Drained> drain(EventHandler& handler, std::size_t budget) override {
     if (over_) return Drained::ended;
     handler_ = &handler;
     const std::uint64_t until = events() + std::max<std::size_t>(budget, 1);
     while (events() < until) {
-      const std::size_t packets = std::clamp<std::size_t>(
-          static_cast<std::size_t>(until - events()) / events_per_packet, 1, packets_per_read_max);
+      if (pipe_ && !pipe_->ready()) return Drained::idle;
+      const std::size_t packets =
+          pipe_ ? 1
+                : std::clamp<std::size_t>(static_cast<std::size_t>(until - events()) / events_per_packet, 1,
+                                          packets_per_read_max);
       const int read = pcap_dispatch(handle_.get(), static_cast<int>(packets), &FileBackend::on_packet,
                                      reinterpret_cast<u_char*>(this));
       if (read > 0) continue;
@@ -93,6 +107,7 @@ class FileBackend final : public Backend {
     return error;
   }
 
+  std::unique_ptr<PipeStream> pipe_;  // before the handle, whose end closes the stream on it
   PcapHandle handle_;
   UniqueFd always_readable_;
   std::string name_;
@@ -102,39 +117,45 @@ class FileBackend final : public Backend {
   bool over_ = false;
 };
 
-Result<File> open_stdio(const std::string& path) {
-  const bool standard_input = path == "-";
-  File file;
-  if (standard_input) {
-    UniqueFd copy(::dup(STDIN_FILENO));
-    if (copy) file.reset(::fdopen(copy.get(), "rb"));
-    if (file) static_cast<void>(copy.release());
-  } else {
-    file.reset(std::fopen(path.c_str(), "rbe"));
-  }
-  if (!file) {
+Result<Input> open_input(const std::string& path) {
+  UniqueFd fd(path == "-" ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0) : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) {
     Error error = os_failure(errno, "open " + path);
     if (error.code == Errc::not_found) error.suggestion = "check the path; '-' reads standard input";
     return std::unexpected(std::move(error));
   }
-  std::setvbuf(file.get(), nullptr, _IOFBF, read_buffer_bytes);
-  return file;
+  struct stat kind{};
+  if (::fstat(fd.get(), &kind) != 0) return std::unexpected(os_failure(errno, "look at " + path));
+  Input input;
+  if (!S_ISREG(kind.st_mode) && !S_ISDIR(kind.st_mode)) {
+    input.pipe = std::make_unique<PipeStream>(std::move(fd), read_buffer_bytes);
+    auto stream = input.pipe->open();
+    if (!stream) return std::unexpected(std::move(stream.error()));
+    input.stream.reset(*stream);
+    return input;
+  }
+  input.stream.reset(::fdopen(fd.get(), "rb"));
+  if (!input.stream) return std::unexpected(os_failure(errno, "open " + path));
+  static_cast<void>(fd.release());
+  std::setvbuf(input.stream.get(), nullptr, _IOFBF, read_buffer_bytes);
+  return input;
 }
 
 }  // namespace
 
 Result<OpenedBackend> open_pcap_file(const std::string& path, const PcapOptions& options) {
   const std::string name = path == "-" ? "standard input" : path;
-  Result<File> file = open_stdio(path);
-  if (!file) return std::unexpected(std::move(file.error()));
+  Result<Input> input = open_input(path);
+  if (!input) return std::unexpected(std::move(input.error()));
   char why[PCAP_ERRBUF_SIZE] = "";
-  PcapHandle handle(
-      pcap_fopen_offline_with_tstamp_precision(file->get(), PCAP_TSTAMP_PRECISION_NANO, static_cast<char*>(why)));
+  PcapHandle handle(pcap_fopen_offline_with_tstamp_precision(input->stream.get(), PCAP_TSTAMP_PRECISION_NANO,
+                                                             static_cast<char*>(why)));
   if (!handle) {
     return fail(Errc::malformed, "read " + name + ": not a capture file: " + static_cast<char*>(why),
-                "capinfos " + path + "    # pcap and pcapng can be read, uncompressed");
+                "zcat " + (path == "-" ? std::string("FILE") : path) +
+                    " | tracer replay -    # if it is compressed; pcap and pcapng can be read");
   }
-  static_cast<void>(file->release());  // pcap_close() closes it
+  static_cast<void>(input->stream.release());  // pcap_close() closes it
   UniqueFd always_readable(::eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!always_readable) return std::unexpected(os_failure(errno, "eventfd"));
 
@@ -148,7 +169,8 @@ Result<OpenedBackend> open_pcap_file(const std::string& path, const PcapOptions&
   opened.kind = BackendKind::pcap;
   opened.mechanism = Mechanism::file;
   opened.clock = ClockDomain::file;
-  opened.backend = std::make_unique<FileBackend>(std::move(handle), std::move(always_readable), name, options);
+  opened.backend = std::make_unique<FileBackend>(std::move(input->pipe), std::move(handle), std::move(always_readable),
+                                                 name, options);
   return opened;
 }
 
