@@ -176,14 +176,16 @@ void append_fixes(std::string& out, const CapabilityReport& report) {
     known->of.emplace_back(to_string(answer.capability));
     known->for_the_plan = known->for_the_plan || std::ranges::find(planned, answer.capability) != planned.end();
   }
-  std::ranges::stable_partition(fixes, &Fix::for_the_plan);
   if (fixes.empty()) return;
   out += "\nWhat could be done (first what would give a better plan):\n\n";
-  for (const Fix& fix : fixes) {
-    const std::string head = "  for ";
-    out += head;
-    append_list(out, head.size(), 6, fix.of);
-    out += "      " + fix.text + "\n";
+  for (const bool for_the_plan : {true, false}) {
+    for (const Fix& fix : fixes) {
+      if (fix.for_the_plan != for_the_plan) continue;
+      const std::string head = "  for ";
+      out += head;
+      append_list(out, head.size(), 6, fix.of);
+      out += "      " + fix.text + "\n";
+    }
   }
 }
 
