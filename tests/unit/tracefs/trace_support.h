@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <deque>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -70,7 +71,7 @@ class EventRecorder final : public EventHandler {
       if (std::holds_alternative<Body>(each.event.body) && each.event.who.tgid == tgid) return &each;
     return nullptr;
   }
-  std::vector<SeenEvent> all;
+  std::deque<SeenEvent> all;  // what get() and find() gave stays where it is
 };
 
 }  // namespace tracer
