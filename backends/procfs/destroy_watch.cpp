@@ -1,4 +1,5 @@
 #include "backends/procfs/destroy_watch.h"
+#include "backends/procfs/netlink_receive.h"
 
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
@@ -37,19 +38,10 @@ Result<DestroyWatch> DestroyWatch::open() {
 Result<bool> DestroyWatch::read(std::vector<MeasuredSocket>& found, std::size_t count_max) {
   alignas(8) std::array<std::byte, datagram_bytes_max> buffer;
   for (const std::size_t begin = found.size(); found.size() - begin < count_max;) {
-    sockaddr_nl from{};
-    socklen_t from_size = sizeof from;
-    const ssize_t size =
-        ::recvfrom(socket_.get(), buffer.data(), buffer.size(), 0, reinterpret_cast<sockaddr*>(&from), &from_size);
-    if (size < 0) {
-      if (errno == EAGAIN) return false;
-      if (errno == EINTR) continue;
-      if (errno != ENOBUFS) return std::unexpected(os_failure(errno, "notices of closed sockets: read"));
-      ++overflows_;
-      continue;
-    }
-    if (from.nl_pid != 0) continue;  // only the kernel is believed
-    Bytes datagram(buffer.data(), static_cast<std::size_t>(size));
+    const auto received = receive_from_kernel(socket_.get(), buffer, overflows_, "notices of closed sockets");
+    if (!received) return std::unexpected(received.error());
+    if (!*received) return false;
+    Bytes datagram = **received;
     while (const auto message = take_netlink_message(datagram)) {
       if (message->type != SOCK_DIAG_BY_FAMILY) continue;
       if (const auto socket = parse_diag_message(message->body)) found.push_back(*socket);

@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include "backends/procfs/diag_message.h"
+#include "backends/procfs/netlink_receive.h"
 #include "backends/procfs/ownership.h"
 
 namespace tracer::procfs {
@@ -137,19 +138,10 @@ Result<void> ProcConnector::self_test(std::uint64_t ns_max) {
 Result<bool> ProcConnector::read(std::vector<ProcessMessage>& found, std::size_t count_max) {
   std::array<std::byte, datagram_bytes_max> buffer;
   for (std::size_t begin = found.size(); found.size() - begin < count_max;) {
-    sockaddr_nl from{};
-    socklen_t from_size = sizeof from;
-    const ssize_t size =
-        ::recvfrom(socket_.get(), buffer.data(), buffer.size(), 0, reinterpret_cast<sockaddr*>(&from), &from_size);
-    if (size < 0) {
-      if (errno == EAGAIN) return false;
-      if (errno == EINTR) continue;
-      if (errno != ENOBUFS) return std::unexpected(os_failure(errno, "proc connector: read"));
-      ++overflows_;
-      continue;
-    }
-    if (from.nl_pid != 0) continue;  // only the kernel is believed
-    Bytes datagram(buffer.data(), static_cast<std::size_t>(size));
+    const auto received = receive_from_kernel(socket_.get(), buffer, overflows_, "proc connector");
+    if (!received) return std::unexpected(received.error());
+    if (!*received) return false;
+    Bytes datagram = **received;
     while (const auto message = take_netlink_message(datagram)) {
       if (const auto said = parse_process_message(message->body)) found.push_back(*said);
     }
