@@ -20,14 +20,14 @@ namespace {
 constexpr std::string_view usage =
     "usage: workload list [--json]\n"
     "       workload NAME...|--all [--truth FILE] [--netns] [--address ADDRESS] [--port PORT]\n"
-    "                [--hold-ready FILE --hold-go FILE] [--hold-seconds N] [--linger-ms N]\n"
+    "                [--hold-ready FILE --hold-go FILE] [--hold-seconds N] [--linger-ms N] [--process-seconds N]\n"
     "                [--server-netns FILE] [--client-netns FILE] [--connect-address ADDRESS] [--connect-port PORT]\n"
     "Makes the transactions of each scenario between processes of its own and logs them to FILE (else standard\n"
     "output), one JSON object a line. --netns: in a network namespace of its own. The hold files are for the "
     "scenarios\n"
-    "that pause: they create the first and wait for the second. Exit code 77: this machine can make none of the "
-    "chosen\n"
-    "scenarios, for the reasons given.\n";
+    "that pause: they create the first and wait for the second. No process lives longer than --process-seconds (30),\n"
+    "not counting the pause. Exit code 77: this machine can make none of the chosen scenarios, for the reasons "
+    "given.\n";
 
 constexpr int exit_skipped = 77;
 
@@ -89,6 +89,8 @@ CommandLine parse(std::span<char*> words) {
       line.options.hold_go = value();
     } else if (word == "--hold-seconds") {
       line.options.hold_seconds_max = number<unsigned>(value());
+    } else if (word == "--process-seconds") {
+      line.options.process_seconds_max = number<unsigned>(value());
     } else if (word == "--linger-ms") {
       line.options.linger_ms = number<unsigned>(value());
     } else if (word == "--server-netns") {

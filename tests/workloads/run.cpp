@@ -41,11 +41,13 @@ Run::~Run() {
   }
 }
 
+unsigned Run::seconds_max() const { return options_.process_seconds_max + (holds() ? options_.hold_seconds_max : 0); }
+
 Address Run::serve(const std::function<void(int)>& body, std::string host, std::string_view comm) {
   std::array<int, 2> ready{};
   require(::pipe2(ready.data(), O_CLOEXEC) == 0, "pipe");
   const Address wanted{options_.address.empty() ? std::move(host) : options_.address, options_.port};
-  servers_.push_back(fork_process(comm, options_.process_seconds_max, [&] {
+  servers_.push_back(fork_process(comm, seconds_max(), [&] {
     ::close(ready[0]);
     enter_network_namespace(options_.server_netns);
     register_server(comm);
@@ -66,8 +68,7 @@ Address Run::serve(const std::function<void(int)>& body, std::string host, std::
 }
 
 bool Run::client(const std::function<void()>& body, std::string_view comm) {
-  const auto seconds_max = options_.process_seconds_max + (holds() ? options_.hold_seconds_max : 0);
-  const bool made = wait_for(fork_process(comm, seconds_max, [&] {
+  const bool made = wait_for(fork_process(comm, seconds_max(), [&] {
     enter_network_namespace(options_.client_netns);
     body();
     truth_.flush();

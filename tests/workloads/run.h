@@ -50,6 +50,8 @@ class Run {
   // In a client: announces readiness and waits for the go signal, if that was asked for.
   void hold() const;
   void linger() const;
+  // How long a process of this scenario may live.
+  [[nodiscard]] unsigned seconds_max() const;
   [[nodiscard]] bool holds() const { return !options_.hold_go.empty(); }
 
   [[nodiscard]] TruthLog& truth() { return truth_; }

@@ -1,4 +1,6 @@
 // Shapes of HTTP/1.x messages: framing, interim responses, responses without a body.
+#include <sys/socket.h>
+
 #include <array>
 
 #include "tests/workloads/run.h"
@@ -168,6 +170,11 @@ bool big_header_7k(Run& run) {
 bool ipv6(Run& run) { return one_connection(run, gets(run.name(), 3), {}, file_io(), "::1"); }
 bool dual_stack(Run& run) { return one_connection(run, gets(run.name(), 3), {}, file_io(), "::"); }
 
+std::string no_ipv6() {
+  const UniqueFd fd(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  return fd ? "" : "this kernel has no IPv6";
+}
+
 constexpr Scenario scenarios[] = {
     {"keep-alive", "25 requests on one connection", keep_alive},
     {"pipelined", "8 requests in one write", pipelined},
@@ -184,8 +191,8 @@ constexpr Scenario scenarios[] = {
     {"no-content-204", "204 without a body", no_content},
     {"http-1.0-close", "HTTP/1.0, body ended by close", http_1_0_close},
     {"big-header-7k", "one header of 7 kB each way", big_header_7k},
-    {"ipv6", "over ::1", ipv6},
-    {"dual-stack-v4-mapped", "a server on :: reached over IPv4", dual_stack},
+    {"ipv6", "over ::1", ipv6, Needs::nothing, no_ipv6},
+    {"dual-stack-v4-mapped", "a server on :: reached over IPv4", dual_stack, Needs::nothing, no_ipv6},
 };
 
 }  // namespace
