@@ -5,6 +5,9 @@
 # clang 14 and -mcpu=v2 on purpose: 32-bit lengths as newer code generation makes them are refused by old verifiers.
 find_program(BPF_CLANG NAMES clang-14 clang REQUIRED)
 find_program(BPF_STRIP NAMES llvm-strip-14 llvm-strip REQUIRED)
+# Those of the architecture that is built for, which clang does not look for by itself.
+find_path(BPF_KERNEL_HEADERS NAMES asm/types.h REQUIRED)
+find_path(BPF_HELPER_HEADERS NAMES bpf/bpf_helpers.h REQUIRED)
 
 function(tracer_embed_bpf name object symbol)
   set(assembly ${CMAKE_CURRENT_BINARY_DIR}/${name}.S)
@@ -25,12 +28,18 @@ function(tracer_bpf_object name source)
   else()
     set(arch x86)
   endif()
+  set(compile ${BPF_CLANG} -target bpf -mcpu=v2 -O2 -g -std=gnu11 -Wall -Wextra -Werror ${arg_DEFINES}
+    -I${PROJECT_SOURCE_DIR} -isystem ${BPF_KERNEL_HEADERS} -isystem ${BPF_HELPER_HEADERS})
   add_custom_command(
     OUTPUT ${object}
-    COMMAND ${BPF_CLANG} -target bpf -mcpu=v2 -O2 -g -std=gnu11 -Wall -Wextra -Werror -D__TARGET_ARCH_${arch}
-            ${arg_DEFINES} -I${PROJECT_SOURCE_DIR} -isystem /usr/include/${CMAKE_LIBRARY_ARCHITECTURE}
-            -MMD -MF ${object}.d -MT ${object} -c ${source} -o ${object}
+    COMMAND ${compile} -D__TARGET_ARCH_${arch} -MMD -MF ${object}.d -MT ${object} -c ${source} -o ${object}
     COMMAND ${BPF_STRIP} -g ${object}
     DEPENDS ${source} DEPFILE ${object}.d VERBATIM)
   tracer_embed_bpf(${name} ${object} ${name})
+  foreach(other x86 arm64)  # so that whoever builds for one does not break it for the other
+    if(TRACER_TESTS AND NOT TRACER_SANITIZE AND NOT other STREQUAL arch)
+      add_test(NAME bpf_${other}_${name} COMMAND ${compile} -D__TARGET_ARCH_${other} -fsyntax-only ${source})
+      set_tests_properties(bpf_${other}_${name} PROPERTIES TIMEOUT 120)
+    endif()
+  endforeach()
 endfunction()
