@@ -50,9 +50,11 @@ std::string bundle_text(const DoctorReport& report, const Verification& verifica
   Json opened = Json::array();
   for (const OpenedWay& way : verification.opened) {
     Json programs = Json::array();
-    for (const AttachOutcome& outcome : way.outcomes)
+    for (const AttachOutcome& outcome : way.outcomes) {
       programs.push_back(
           {{"what", outcome.what}, {"attached", outcome.attached}, {"reason", outcome.reason}, {"code", outcome.code}});
+      if (outcome.load_ms) programs.back()["load_ms"] = *outcome.load_ms;
+    }
     opened.push_back({{"backend", to_string(way.backend)},
                       {"mechanism", to_string(way.mechanism)},
                       {"programs", std::move(programs)}});

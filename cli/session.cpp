@@ -76,7 +76,7 @@ void Session::begin(Capture& capture, const Plan& plan, const Machine& machine, 
   start.self_test_seen = true;
   for (const auto& source : capture.sources()) {
     for (const AttachOutcome& outcome : source->opened().outcomes)
-      start.attached.push_back({outcome.what, outcome.attached, outcome.reason});
+      start.attached.push_back({outcome.what, outcome.attached, outcome.reason, outcome.load_ms});
     start.self_test_seen = start.self_test_seen && source->opened().self_test_seen;
   }
   start.blind = blind_spots(plan, capture);

@@ -89,8 +89,9 @@ struct RefusedFacet {
 struct AttachOutcome {
   std::string what;
   bool attached = false;
-  std::string reason;       // why not; for a refused BPF program the verifier's last lines
-  std::string_view code{};  // the same as a stable name: "VERIFIER_REJECTION"; empty: none. Static storage
+  std::string reason;               // why not; for a refused BPF program the verifier's last lines
+  std::string_view code{};          // the same as a stable name: "VERIFIER_REJECTION"; empty: none. Static storage
+  std::optional<double> load_ms{};  // a BPF program: how long the kernel took to verify and compile it
 };
 
 struct OpenedBackend {

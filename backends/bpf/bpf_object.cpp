@@ -5,6 +5,7 @@
 #include <linux/capability.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include <cerrno>
 #include <cstdarg>
 #include <cstdio>
+#include <deque>
 #include <fstream>
 
 #include "backends/bpf/kernel_log.h"
@@ -37,14 +39,15 @@ thread_local std::string* listener = nullptr;
   return 0;
 }
 
-// May it be a policy? CAP_SYS_ADMIN, or CAP_BPF and CAP_PERFMON.
-bool is_privileged() {
+bool holds(unsigned capability) {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   std::array<__user_cap_data_struct, 2> held{};
   if (::syscall(SYS_capget, &header, held.data()) != 0) return false;
-  const auto holds = [&](unsigned bit) { return ((held[bit / 32].effective >> (bit % 32)) & 1) != 0; };
-  return holds(CAP_SYS_ADMIN) || (holds(CAP_BPF) && holds(CAP_PERFMON));
+  return ((held[capability / 32].effective >> (capability % 32)) & 1) != 0;
 }
+
+// May it be a policy? CAP_SYS_ADMIN, or CAP_BPF and CAP_PERFMON.
+bool is_privileged() { return holds(CAP_SYS_ADMIN) || (holds(CAP_BPF) && holds(CAP_PERFMON)); }
 
 // "confidentiality" of "none integrity [confidentiality]"; empty where securityfs does not say.
 std::string lockdown_mode() {
@@ -96,6 +99,14 @@ void find_targets(bpf_object* object, std::vector<AttachOutcome>& missing) {
   }
 }
 
+// Only CAP_SYS_ADMIN may look through the types of kernel modules. libbpf 1.1 does so for a kernel function that is not
+// there, and takes the refusal for a failure although the function is weak; but it looks only once: so now, where that
+// harms nothing.
+void look_through_modules(bpf_object* object) {
+  bpf_program* any = bpf_object__next_program(object, nullptr);
+  if (any != nullptr && !holds(CAP_SYS_ADMIN)) bpf_program__set_attach_target(any, 0, "tracer_no_such_function");
+}
+
 // `only`: the one program to load; empty: all that are wanted. Programs without a target go to `missing`.
 ObjectHandle open_image(const BpfImage& image, std::string_view only, std::vector<AttachOutcome>& missing) {
   const std::string name(image.name);
@@ -118,6 +129,7 @@ ObjectHandle open_image(const BpfImage& image, std::string_view only, std::vecto
                         (image.twice || original == program);
     bpf_program__set_autoload(each, wanted && (only.empty() || only == program));
   }
+  look_through_modules(object.get());
   find_targets(object.get(), missing);
   return object;
 }
@@ -164,6 +176,56 @@ std::optional<LoadFailure> load_alone(const BpfImage& image, const std::string& 
   return failure;
 }
 
+// All programs at once.
+struct Attempt {
+  ObjectHandle object;  // null: not even opened
+  int os_error = 0;     // positive
+  std::string messages;
+  std::uint64_t began_ns = 0, ended_ns = 0;  // CLOCK_BOOTTIME
+};
+
+std::uint64_t boot_time_ns() {
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+Attempt attempt(const BpfImage& image, std::vector<AttachOutcome>& missing) {
+  Attempt made;
+  made.object = open_image(image, {}, missing);
+  if (!made.object) {
+    made.os_error = errno;
+    return made;
+  }
+  listener = &made.messages;
+  made.began_ns = boot_time_ns();
+  // Also where there is nothing to load: libbpf 1.1 frees the type information that it read only by loading.
+  made.os_error = -bpf_object__load(made.object.get());
+  made.ended_ns = boot_time_ns();
+  listener = nullptr;
+  return made;
+}
+
+// The program at which libbpf gave up, if it says so and it is one of these.
+std::optional<std::string> blamed(std::string_view messages, std::span<const std::string> programs) {
+  for (const std::string& program : programs)
+    if (messages.contains("prog '" + program + "': BPF program load failed: ")) return program;
+  return std::nullopt;
+}
+
+std::vector<LoadStamp> load_stamps(bpf_object* object) {
+  std::vector<LoadStamp> stamps;
+  bpf_program* each = nullptr;
+  bpf_object__for_each_program(each, object) {
+    if (bpf_program__fd(each) < 0) continue;
+    bpf_prog_info info{};  // what an older kernel does not fill in stays 0
+    std::uint32_t size = sizeof(info);
+    if (bpf_obj_get_info_by_fd(bpf_program__fd(each), &info, &size) == 0)
+      stamps.push_back({bpf_program__name(each), info.load_time});
+  }
+  return stamps;
+}
+
 std::string_view code_of_attach(int os_error) {
   return to_string(distill({.step = LoadStep::attach, .os_error = os_error, .privileged = is_privileged()}).code);
 }
@@ -181,40 +243,49 @@ Result<std::unique_ptr<BpfObject>> BpfObject::load(const BpfImage& image, std::v
   }
   const std::string what = "load BPF object " + std::string(image.name);
   std::vector<AttachOutcome> left_out;
-  ObjectHandle object = open_image(image, {}, left_out);
-  if (!object) return std::unexpected(os_failure(errno, "open BPF object " + std::string(image.name)));
-  const std::vector<std::string> wanted = programs_to_load(object.get());
-  // Also where there is nothing to load: libbpf 1.1 frees the type information that it read only by loading.
-  int failed = bpf_object__load(object.get());
-  if (wanted.empty()) failed = -ESRCH;
+  Attempt last = attempt(image, left_out);
+  if (!last.object) return std::unexpected(os_failure(last.os_error, "open BPF object " + std::string(image.name)));
+  std::vector<std::string> untried = programs_to_load(last.object.get());
+  const std::size_t wanted = untried.size();
+  if (wanted == 0) last.os_error = ESRCH;
+  BpfImage rest = image;
+  std::deque<std::string> refused;  // what `rest` leaves out
   bool by_verifier = false;
-  if (failed != 0 && !wanted.empty()) {
-    std::vector<std::string_view> refused;
-    for (const std::string& program : wanted) {
-      std::optional<LoadFailure> failure = load_alone(image, program);
-      if (!failure) continue;
-      refused.emplace_back(program);
-      // The verifier says EACCES, which has nothing to do with permissions.
-      by_verifier =
-          failure->code != LoadFailureCode::policy_denied && failure->code != LoadFailureCode::capability_failure;
-      left_out.push_back({program, false, failure->reason, to_string(failure->code)});
-      note_load_failure(std::move(*failure));
-    }
-    if (refused.empty()) return std::unexpected(os_failure(-failed, what));
-    if (refused.size() < wanted.size()) {
-      BpfImage rest = image;
-      rest.leave_out.insert(rest.leave_out.end(), refused.begin(), refused.end());
-      std::vector<AttachOutcome> known;  // the same as before
-      object = open_image(rest, {}, known);
-      if (!object) return std::unexpected(os_failure(errno, "open BPF object " + std::string(image.name)));
-      failed = bpf_object__load(object.get());
-    }
+  const auto try_alone = [&](const std::string& program) {
+    std::optional<LoadFailure> failure = load_alone(image, program);
+    if (!failure) return false;
+    rest.leave_out.emplace_back(refused.emplace_back(program));
+    // The verifier says EACCES, which has nothing to do with permissions.
+    by_verifier =
+        failure->code != LoadFailureCode::policy_denied && failure->code != LoadFailureCode::capability_failure;
+    left_out.push_back({program, false, failure->reason, to_string(failure->code)});
+    note_load_failure(std::move(*failure));
+    return true;
+  };
+  std::vector<AttachOutcome> known;  // the same as before
+  // Mostly it is one, and libbpf says which; to try all of them may take some kernels seconds.
+  constexpr std::size_t blamed_max = 3;
+  while (last.os_error != 0 && refused.size() < std::min(wanted, blamed_max)) {
+    const std::optional<std::string> guilty = blamed(last.messages, untried);
+    if (!guilty || !try_alone(*guilty)) break;
+    std::erase(untried, *guilty);
+    if (!by_verifier || untried.empty()) break;  // what is not allowed mostly holds for all
+    last = attempt(rest, known);
+  }
+  if (last.os_error != 0 && wanted != 0) {
+    for (const std::string& program : untried) try_alone(program);
+    if (refused.empty()) return std::unexpected(os_failure(last.os_error, what));
+    if (refused.size() < wanted) last = attempt(rest, known);
   }
   outcomes.insert(outcomes.end(), left_out.begin(), left_out.end());
-  if (failed == 0) return std::unique_ptr<BpfObject>(new BpfObject(object.release()));
-  const std::string why = left_out.empty() ? std::generic_category().message(-failed)
+  if (last.os_error == 0) {
+    std::vector<LoadTime> times = load_times(load_stamps(last.object.get()), last.began_ns, last.ended_ns);
+    return std::unique_ptr<BpfObject>(new BpfObject(last.object.release(), std::move(times), std::move(left_out)));
+  }
+  const std::string why = left_out.empty() ? std::generic_category().message(last.os_error)
                                            : left_out.back().what + ": " + left_out.back().reason;
-  return std::unexpected(Error{by_verifier ? Errc::not_supported : errc_of(-failed), -failed, what + ": " + why, {}});
+  return std::unexpected(
+      Error{by_verifier ? Errc::not_supported : errc_of(last.os_error), last.os_error, what + ": " + why, {}});
 }
 
 BpfObject::~BpfObject() {
@@ -242,7 +313,21 @@ void BpfObject::attach_all(std::vector<AttachOutcome>& outcomes) {
       continue;
     }
     attachments_.push_back({link, bpf_program__name(each)});
-    outcomes.push_back({bpf_program__name(each), true, {}});
+    outcomes.push_back({bpf_program__name(each), true, {}, {}, load_ms(bpf_program__name(each))});
+  }
+}
+
+std::optional<double> BpfObject::load_ms(std::string_view program) const {
+  const auto found = std::ranges::find(load_times_, program, &LoadTime::program);
+  return found != load_times_.end() ? std::optional(found->ms) : std::nullopt;
+}
+
+void BpfObject::tell_attached_programs(std::vector<AttachOutcome>& outcomes) const {
+  for (const bpf_program* each = bpf_object__next_program(object_, nullptr); each != nullptr;
+       each = bpf_object__next_program(object_, const_cast<bpf_program*>(each))) {
+    const std::string_view name = bpf_program__name(each);
+    if (std::ranges::find(attachments_, name, &Attachment::program) != attachments_.end())
+      outcomes.push_back({std::string(name), true, {}, {}, load_ms(name)});
   }
 }
 
@@ -250,7 +335,11 @@ AttachOutcome BpfObject::attach_tracepoint(std::string_view program, const std::
                                            const std::string& event) {
   const std::string what = category + ":" + event;
   const bpf_program* found = bpf_object__find_program_by_name(object_, std::string(program).c_str());
-  if (found == nullptr || bpf_program__fd(found) < 0) return {what, false, std::string(program) + " is not loaded"};
+  if (found == nullptr || bpf_program__fd(found) < 0) {
+    const auto why = std::ranges::find(left_out_, program, &AttachOutcome::what);
+    if (why == left_out_.end()) return {what, false, std::string(program) + " is not loaded"};
+    return {what, false, why->what + ": " + why->reason, why->code};
+  }
   bpf_link* link = bpf_program__attach_tracepoint(found, category.c_str(), event.c_str());
   if (link == nullptr) {
     const int why = errno;

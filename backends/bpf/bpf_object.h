@@ -8,8 +8,10 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "backends/bpf/load_times.h"
 #include "backends/bpf/missed_runs.h"
 #include "core/backend.h"
 #include "core/base/result.h"
@@ -44,8 +46,8 @@ struct BpfImage {
 class BpfObject {
  public:
   // Loads all programs. One whose target this kernel does not have is left out and named in `outcomes`. If the rest
-  // does not load, each is tried alone, the refused ones are left out and named with the verifier's last lines, and the
-  // rest is loaded. Fails only when nothing loads.
+  // does not load, the one that libbpf blames, and if that is not enough each, is tried alone; the refused ones are
+  // left out and named with the verifier's last lines, and the rest is loaded. Fails only when nothing loads.
   [[nodiscard]] static Result<std::unique_ptr<BpfObject>> load(const BpfImage& image,
                                                                std::vector<AttachOutcome>& outcomes);
   ~BpfObject();
@@ -57,6 +59,8 @@ class BpfObject {
 
   // Attaches every loaded program to the place that its section names; adds one outcome for each.
   void attach_all(std::vector<AttachOutcome>& outcomes);
+  // One outcome, with its load time, for each program that is attached: for those whose outcomes name events.
+  void tell_attached_programs(std::vector<AttachOutcome>& outcomes) const;
   // Attaches one program to tracefs event category/event; may be called often for one program.
   [[nodiscard]] AttachOutcome attach_tracepoint(std::string_view program, const std::string& category,
                                                 const std::string& event);
@@ -69,8 +73,13 @@ class BpfObject {
   [[nodiscard]] std::optional<std::uint64_t> run_time_ns() const;
 
  private:
-  explicit BpfObject(bpf_object* object) : object_(object) {}
+  BpfObject(bpf_object* object, std::vector<LoadTime> load_times, std::vector<AttachOutcome> left_out)
+      : object_(object), load_times_(std::move(load_times)), left_out_(std::move(left_out)) {}
+  [[nodiscard]] std::optional<double> load_ms(std::string_view program) const;
+
   bpf_object* object_;
+  std::vector<LoadTime> load_times_;     // names are owned by object_
+  std::vector<AttachOutcome> left_out_;  // at loading
   struct Attachment {
     bpf_link* link = nullptr;
     const char* program = nullptr;  // owned by object_

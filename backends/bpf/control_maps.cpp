@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "backends/bpf/hash_map.h"
+#include "backends/bpf/unpreempted.h"
 
 namespace tracer {
 namespace {
@@ -46,9 +47,9 @@ constexpr SyscallOp syscall_ops[] = {
     {"pidfd_getfd", SYS_pidfd_getfd, WIRE_OP_GETFD},
 };
 
-// arch/x86/entry/syscalls/syscall_32.tbl. The 64-bit call of the same number pays for it with a look at its task: close
-// and stat, for read and write.
-#ifdef __x86_64__
+// Of the table that 32-bit programs use. The 64-bit call of the same number pays for it with a look at its task: on x86
+// close and stat, for read and write.
+#if defined(__x86_64__)  // arch/x86/entry/syscalls/syscall_32.tbl
 constexpr std::array<SyscallOp, 16> compat_ops{{
     {"read", 3, WIRE_OP_32BIT},
     {"write", 4, WIRE_OP_32BIT},
@@ -67,9 +68,39 @@ constexpr std::array<SyscallOp, 16> compat_ops{{
     {"recvfrom", 371, WIRE_OP_32BIT},
     {"recvmsg", 372, WIRE_OP_32BIT},
 }};
+#elif defined(__aarch64__)  // arch/arm/tools/syscall.tbl
+constexpr std::array<SyscallOp, 18> compat_ops{{
+    {"read", 3, WIRE_OP_32BIT},
+    {"write", 4, WIRE_OP_32BIT},
+    {"readv", 145, WIRE_OP_32BIT},
+    {"writev", 146, WIRE_OP_32BIT},
+    {"sendfile", 187, WIRE_OP_32BIT},
+    {"sendfile64", 239, WIRE_OP_32BIT},
+    {"connect", 283, WIRE_OP_32BIT},
+    {"accept", 285, WIRE_OP_32BIT},
+    {"send", 289, WIRE_OP_32BIT},
+    {"sendto", 290, WIRE_OP_32BIT},
+    {"recv", 291, WIRE_OP_32BIT},
+    {"recvfrom", 292, WIRE_OP_32BIT},
+    {"sendmsg", 296, WIRE_OP_32BIT},
+    {"recvmsg", 297, WIRE_OP_32BIT},
+    {"splice", 340, WIRE_OP_32BIT},
+    {"recvmmsg", 365, WIRE_OP_32BIT},
+    {"accept4", 366, WIRE_OP_32BIT},
+    {"sendmmsg", 374, WIRE_OP_32BIT},
+}};
 #else
 constexpr std::array<SyscallOp, 0> compat_ops{};
 #endif
+
+// Both tables are written into one map of the kernel: a number that stands for two calls would lose one of them.
+constexpr bool numbers_differ() {
+  for (const SyscallOp& call : std::span(syscall_ops).first(socket_syscall_count))
+    for (const SyscallOp& compat : compat_ops)
+      if (call.number == compat.number) return false;
+  return true;
+}
+static_assert(numbers_differ());
 
 }  // namespace
 
@@ -80,6 +111,7 @@ std::uint32_t possible_processors() {
 
 Result<void> write_config(int map_fd, const wire_config& config) {
   const std::uint32_t zero = 0;
+  const Unpreempted unpreempted;
   const int failed = bpf_map_update_elem(map_fd, &zero, &config, BPF_ANY);
   if (failed != 0) return std::unexpected(os_failure(-failed, "write the configuration of the BPF programs"));
   return {};
@@ -99,20 +131,27 @@ Result<void> write_syscall_ops(int map_fd, std::span<const SyscallOp> calls) {
 }
 
 void hash_map_set(int map_fd, const void* key, const void* value, bool replace) {
+  const Unpreempted unpreempted;
   bpf_map_update_elem(map_fd, key, value, replace ? BPF_ANY : BPF_NOEXIST);
 }
 
-bool hash_map_get(int map_fd, const void* key, void* value) { return bpf_map_lookup_elem(map_fd, key, value) == 0; }
+bool hash_map_get(int map_fd, const void* key, void* value) {
+  const Unpreempted unpreempted;
+  return bpf_map_lookup_elem(map_fd, key, value) == 0;
+}
 
 bool hash_map_next_key(int map_fd, const void* key, void* next) { return bpf_map_get_next_key(map_fd, key, next) == 0; }
 
-void hash_map_delete(int map_fd, const void* key) { bpf_map_delete_elem(map_fd, key); }
+void hash_map_delete(int map_fd, const void* key) {
+  const Unpreempted unpreempted;
+  bpf_map_delete_elem(map_fd, key);
+}
 
 wire_counters read_counters(int map_fd) {
   std::vector<wire_counters> each(possible_processors());
   const std::uint32_t zero = 0;
   wire_counters sum{};
-  if (bpf_map_lookup_elem(map_fd, &zero, each.data()) != 0) return sum;
+  if (!hash_map_get(map_fd, &zero, each.data())) return sum;
   for (const wire_counters& one : each) {
     sum.produced += one.produced;
     sum.failed += one.failed;

@@ -36,4 +36,15 @@ Result<std::vector<RefusedFacet>> settle_facets(std::span<const FacetNeed> needs
   return refused;
 }
 
+Result<OpenedBackend> open_what_attaches(const std::vector<Facet>& facets, const OpenForFacets& open) {
+  auto opened = open(facets);
+  const bool processes = std::ranges::find(facets, Facet::process) != facets.end();
+  if (opened || !processes || !wants_sockets(facets) || opened.error().code == Errc::not_permitted) return opened;
+  auto alone = open({Facet::process});
+  if (!alone) return opened;
+  for (const Facet facet : facets)
+    if (facet != Facet::process) alone->refused.push_back({facet, opened.error().context});
+  return alone;
+}
+
 }  // namespace tracer

@@ -1,6 +1,7 @@
 // Which programs buy which facet, and what it means when one of them is not attached. Pure.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -30,5 +31,10 @@ struct FacetNeed {
 [[nodiscard]] Result<std::vector<RefusedFacet>> settle_facets(std::span<const FacetNeed> needs,
                                                               std::span<const Facet> asked,
                                                               std::span<const AttachOutcome> outcomes);
+
+// Opens for all of `facets`. Where that fails because a program at the sockets is missing it opens again for processes
+// alone, if they are among them, because they are told of by programs of their own; the others are then refused.
+using OpenForFacets = std::function<Result<OpenedBackend>(const std::vector<Facet>& facets)>;
+[[nodiscard]] Result<OpenedBackend> open_what_attaches(const std::vector<Facet>& facets, const OpenForFacets& open);
 
 }  // namespace tracer

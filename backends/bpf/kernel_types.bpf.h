@@ -224,7 +224,7 @@ extern void bpf_preempt_disable(void) __ksym __weak;
 extern void bpf_preempt_enable(void) __ksym __weak;
 
 /* Only objects that a kernel with those functions may load have copies. */
-#if defined(COPY_BPF_LOOP) || defined(SEALED) || (defined(KPROBE) && !defined(EMIT_PERF))
+#if defined(COPY_BPF_LOOP) || defined(SEALED)
 #define ONE_COPY(program) program(_again)
 #define THREE_COPIES(program) program(_again) program(_again_2) program(_again_3)
 #else
@@ -291,19 +291,20 @@ struct pt_regs {
   u64 orig_x0;
   s32 syscallno;
 } RELOCATE;
-#define CALL_ARGUMENT_0(regs) ((regs)->regs[0])
-#define CALL_ARGUMENT_1(regs) ((regs)->regs[1])
-#define CALL_ARGUMENT_2(regs) ((regs)->regs[2])
-#define CALL_ARGUMENT_3(regs) ((regs)->regs[3])
-#define CALL_ARGUMENT_4(regs) ((regs)->regs[4])
-#define CALL_RESULT(regs) ((regs)->regs[0])
-#define SYSCALL_NUMBER(regs) ((long)FIELD(regs, syscallno))
-#define SYSCALL_ARGUMENT_0(regs) FIELD(regs, orig_x0)
-#define SYSCALL_ARGUMENT_1(regs) FIELD(regs, regs[1])
-#define SYSCALL_ARGUMENT_2(regs) FIELD(regs, regs[2])
-#define SYSCALL_ARGUMENT_3(regs) FIELD(regs, regs[3])
-#define COMPAT_ARGUMENT_0(regs) ((u32)FIELD(regs, orig_x0))
-#define COMPAT_ARGUMENT_1(regs) ((u32)FIELD(regs, regs[1]))
+/* Not (regs), as above: it would replace the field's name. */
+#define CALL_ARGUMENT_0(context) ((context)->regs[0])
+#define CALL_ARGUMENT_1(context) ((context)->regs[1])
+#define CALL_ARGUMENT_2(context) ((context)->regs[2])
+#define CALL_ARGUMENT_3(context) ((context)->regs[3])
+#define CALL_ARGUMENT_4(context) ((context)->regs[4])
+#define CALL_RESULT(context) ((context)->regs[0])
+#define SYSCALL_NUMBER(context) ((long)FIELD(context, syscallno))
+#define SYSCALL_ARGUMENT_0(context) FIELD(context, orig_x0)
+#define SYSCALL_ARGUMENT_1(context) FIELD(context, regs[1])
+#define SYSCALL_ARGUMENT_2(context) FIELD(context, regs[2])
+#define SYSCALL_ARGUMENT_3(context) FIELD(context, regs[3])
+#define COMPAT_ARGUMENT_0(context) ((u32)FIELD(context, orig_x0))
+#define COMPAT_ARGUMENT_1(context) ((u32)FIELD(context, regs[1]))
 /* TIF_32BIT, arch/arm64/include/asm/thread_info.h */
 #define TASK_IS_32BIT(task) (TASK_FIELD(task, thread_info.flags) & (1 << 22))
 #else

@@ -1,10 +1,11 @@
 #include "backends/bpf/verdict_map.h"
 
-#include <bpf/bpf.h>
 #include <sys/mman.h>
 
 #include <atomic>
 #include <cerrno>
+
+#include "backends/bpf/hash_map.h"
 
 namespace tracer {
 namespace {
@@ -63,12 +64,12 @@ void VerdictMap::set(FlowId flow, Direction direction, const StreamVerdict& verd
     return;
   }
   wire_verdict entry{};
-  if (bpf_map_lookup_elem(map_fd_, &slot, &entry) != 0 || entry.flow != flow.value) entry = {};
+  if (!hash_map_get(map_fd_, &slot, &entry) || entry.flow != flow.value) entry = {};
   entry.flow = flow.value;
   entry.mode[side] = wire_mode_of(verdict.mode);
   entry.skip_until[side] = verdict.skip_until;
   // A failure leaves the default: copies that nobody needed.
-  bpf_map_update_elem(map_fd_, &slot, &entry, BPF_ANY);
+  hash_map_set(map_fd_, &slot, &entry, true);
 }
 
 }  // namespace tracer

@@ -18,6 +18,7 @@ extern const unsigned char ebpf_fentry_start[], ebpf_fentry_end[];
 extern const unsigned char ebpf_fentry_loop_start[], ebpf_fentry_loop_end[];
 extern const unsigned char ebpf_fentry_sealed_start[], ebpf_fentry_sealed_end[];
 extern const unsigned char ebpf_kprobe_start[], ebpf_kprobe_end[];
+extern const unsigned char ebpf_kprobe_loop_start[], ebpf_kprobe_loop_end[];
 extern const unsigned char ebpf_kprobe_perf_start[], ebpf_kprobe_perf_end[];
 }
 
@@ -39,8 +40,9 @@ std::span<const unsigned char> object_for(const EbpfOptions& options, const Kern
     return features.bpf_loop ? std::span(ebpf_fentry_loop_start, ebpf_fentry_loop_end)
                              : std::span(ebpf_fentry_start, ebpf_fentry_end);
   }
-  return options.ring_buffer ? std::span(ebpf_kprobe_start, ebpf_kprobe_end)
-                             : std::span(ebpf_kprobe_perf_start, ebpf_kprobe_perf_end);
+  if (!options.ring_buffer) return std::span(ebpf_kprobe_perf_start, ebpf_kprobe_perf_end);
+  return features.bpf_loop ? std::span(ebpf_kprobe_loop_start, ebpf_kprobe_loop_end)
+                           : std::span(ebpf_kprobe_start, ebpf_kprobe_end);
 }
 
 BpfImage image_for(const EbpfOptions& options, const KernelFunctions& functions, const KernelFeatures& features) {
@@ -57,9 +59,7 @@ BpfImage image_for(const EbpfOptions& options, const KernelFunctions& functions,
   return image;
 }
 
-}  // namespace
-
-Result<OpenedBackend> open_ebpf(const EbpfOptions& options) {
+Result<OpenedBackend> open_mechanism(const EbpfOptions& options) {
   if (options.mechanism != Mechanism::fentry && options.mechanism != Mechanism::kprobe)
     return fail(Errc::invalid_argument, "ebpf has no mechanism " + std::string(to_string(options.mechanism)));
   if (options.mechanism == Mechanism::fentry && !options.ring_buffer)
@@ -111,6 +111,16 @@ Result<OpenedBackend> open_ebpf(const EbpfOptions& options) {
   opened.self_test_seen = (*backend)->self_data_seen();
   opened.backend = std::move(*backend);
   return opened;
+}
+
+}  // namespace
+
+Result<OpenedBackend> open_ebpf(const EbpfOptions& options) {
+  return open_what_attaches(options.facets, [&](const std::vector<Facet>& facets) {
+    EbpfOptions wanted = options;
+    wanted.facets = facets;
+    return open_mechanism(wanted);
+  });
 }
 
 }  // namespace tracer

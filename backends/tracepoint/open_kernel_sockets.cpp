@@ -11,6 +11,7 @@ extern "C" {
 extern const unsigned char tracepoint_typed_start[], tracepoint_typed_end[];
 extern const unsigned char tracepoint_typed_loop_start[], tracepoint_typed_loop_end[];
 extern const unsigned char tracepoint_raw_start[], tracepoint_raw_end[];
+extern const unsigned char tracepoint_raw_loop_start[], tracepoint_raw_loop_end[];
 }
 
 namespace tracer {
@@ -34,7 +35,9 @@ std::vector<std::string_view> blind_spots(const KernelFeatures& features, std::s
 }
 
 std::span<const unsigned char> object_for(const TracepointOptions& options, const KernelFeatures& features) {
-  if (options.mechanism == Mechanism::raw_tp) return std::span(tracepoint_raw_start, tracepoint_raw_end);
+  if (options.mechanism == Mechanism::raw_tp)
+    return features.bpf_loop ? std::span(tracepoint_raw_loop_start, tracepoint_raw_loop_end)
+                             : std::span(tracepoint_raw_start, tracepoint_raw_end);
   return features.bpf_loop ? std::span(tracepoint_typed_loop_start, tracepoint_typed_loop_end)
                            : std::span(tracepoint_typed_start, tracepoint_typed_end);
 }

@@ -82,9 +82,11 @@ constexpr FacetNeed needs[] = {
     {Facet::process, life_events},
 };
 
-// The system calls without which HTTP cannot be seen at all.
+// The system calls without which HTTP cannot be seen at all: those that move bytes, and those that make a descriptor a
+// connection.
 bool is_required(std::string_view syscall) {
-  return syscall == "read" || syscall == "write" || syscall == "sendto" || syscall == "recvfrom";
+  constexpr std::string_view required[] = {"read", "write", "sendto", "recvfrom", "connect", "accept4"};
+  return std::ranges::find(required, syscall) != std::end(required);
 }
 
 Result<void> attach_syscalls(BpfObject& object, std::vector<AttachOutcome>& outcomes) {
@@ -150,6 +152,7 @@ Result<OpenedBackend> open_syscalls(const TracepointOptions& options) {
   }
   if (sockets)
     if (auto attached = attach_syscalls(loaded, opened.outcomes); !attached) return std::unexpected(attached.error());
+  loaded.tell_attached_programs(opened.outcomes);
   auto refused = settle_facets(needs, options.facets, opened.outcomes);
   if (!refused) return std::unexpected(refused.error());
   opened.refused = std::move(*refused);

@@ -18,6 +18,21 @@ class WriteBeat final : public BeatSender {
   }
 };
 
+Result<OpenedBackend> open_mechanism(const TracepointOptions& options) {
+  switch (options.mechanism) {
+    case Mechanism::tp_btf:
+      return options.kernel_reads ? open_kernel_sockets(options) : open_typed_syscalls(options);
+    case Mechanism::raw_tp:
+      return open_kernel_sockets(options);
+    case Mechanism::syscall_tp:
+      return open_syscalls(options);
+    case Mechanism::tracefs:
+      return open_tracefs(options);
+    default:
+      return fail(Errc::invalid_argument, "tracepoint has no mechanism " + std::string(to_string(options.mechanism)));
+  }
+}
+
 }  // namespace
 
 BpfBackendOptions running_options(const TracepointOptions& options) {
@@ -35,18 +50,11 @@ BpfBackendOptions running_options(const TracepointOptions& options) {
 }
 
 Result<OpenedBackend> open_tracepoint(const TracepointOptions& options) {
-  switch (options.mechanism) {
-    case Mechanism::tp_btf:
-      return options.kernel_reads ? open_kernel_sockets(options) : open_typed_syscalls(options);
-    case Mechanism::raw_tp:
-      return open_kernel_sockets(options);
-    case Mechanism::syscall_tp:
-      return open_syscalls(options);
-    case Mechanism::tracefs:
-      return open_tracefs(options);
-    default:
-      return fail(Errc::invalid_argument, "tracepoint has no mechanism " + std::string(to_string(options.mechanism)));
-  }
+  return open_what_attaches(options.facets, [&](const std::vector<Facet>& facets) {
+    TracepointOptions wanted = options;
+    wanted.facets = facets;
+    return open_mechanism(wanted);
+  });
 }
 
 }  // namespace tracer

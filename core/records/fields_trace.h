@@ -13,6 +13,7 @@ struct FieldTable<AttachedProgram> {
       field<"attached">(&AttachedProgram::attached),
       field<"reason", Presence::optional, Redaction::message>(
           [](const AttachedProgram& a) { return unless_empty(a.reason); }),
+      field<"load_ms", Presence::optional>(&AttachedProgram::load_ms),
   };
 };
 

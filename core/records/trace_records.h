@@ -37,6 +37,7 @@ struct AttachedProgram {
   std::string what;
   bool attached = false;
   std::string reason;
+  std::optional<double> load_ms{};
 };
 
 struct TraceStart {

@@ -6,6 +6,7 @@
  *   COPY_BPF_LOOP  the same with bpf_loop()
  *   SEALED         the same without bpf_probe_read_kernel, which lockdown=confidentiality refuses
  *   KPROBE         breakpoints on the same functions, raw tracepoints, ring buffer
+ *   KPROBE, COPY_BPF_LOOP  the same with bpf_loop()
  *   KPROBE, EMIT_PERF  the same for kernels without a ring buffer, the copy loop unrolled
  *
  * This file only says what is attached where; what happens there stands in the headers. Ends of calls come first:

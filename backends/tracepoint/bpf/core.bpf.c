@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT
  *
  * System calls on TCP sockets where the kernel's types are known: descriptor -> socket -> addresses -> sequence
- * numbers, all resolved in the kernel. Built twice: typed tracepoints (tp_btf, 5.5) dereference the first hops, raw
- * tracepoints (RAW_TP) read them by helper.
+ * numbers, all resolved in the kernel. Typed tracepoints (tp_btf, 5.5) dereference the first hops, raw tracepoints
+ * (RAW_TP) read them by helper; each is built again with bpf_loop().
  *
  * This file only says what is attached where; what happens there stands in the headers.
  */

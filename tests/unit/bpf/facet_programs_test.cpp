@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+
 namespace tracer {
 namespace {
 
@@ -59,6 +61,63 @@ TEST(FacetPrograms, OnlyProcessesNeedNoSockets) {
   EXPECT_FALSE(wants_sockets(process));
   EXPECT_TRUE(wants_sockets(both));
   EXPECT_TRUE(wants_sockets({}));
+}
+
+// What was asked for, one list for each attempt, and how each ended.
+struct Attempts {
+  std::vector<Result<OpenedBackend>> ends;
+  std::vector<std::vector<Facet>> asked{};
+  Result<OpenedBackend> operator()(const std::vector<Facet>& facets) {
+    asked.push_back(facets);
+    return std::move(ends.at(asked.size() - 1));
+  }
+};
+
+const std::vector<Facet> all{Facet::http, Facet::process, Facet::connection};
+
+template <typename... Ends>
+Attempts attempts(Ends... ends) {
+  Attempts made{};
+  (made.ends.emplace_back(std::move(ends)), ...);
+  return made;
+}
+
+TEST(OpenWhatAttaches, NothingIsTriedTwiceThatOpened) {
+  Attempts made = attempts(OpenedBackend{});
+  const auto opened = open_what_attaches(all, std::ref(made));
+  ASSERT_TRUE(opened);
+  EXPECT_TRUE(opened->refused.empty());
+  EXPECT_EQ(made.asked, (std::vector<std::vector<Facet>>{all}));
+}
+
+TEST(OpenWhatAttaches, ProcessesNeedNoSockets) {
+  Attempts made = attempts(fail(Errc::not_supported, "tracer_sys_exit: refused"), OpenedBackend{});
+  const auto opened = open_what_attaches(all, std::ref(made));
+  ASSERT_TRUE(opened);
+  EXPECT_EQ(made.asked, (std::vector<std::vector<Facet>>{all, {Facet::process}}));
+  ASSERT_EQ(opened->refused.size(), 2U);
+  EXPECT_EQ(opened->refused[0].facet, Facet::http);
+  EXPECT_EQ(opened->refused[1].facet, Facet::connection);
+  for (const RefusedFacet& refused : opened->refused) EXPECT_EQ(refused.reason, "tracer_sys_exit: refused");
+}
+
+TEST(OpenWhatAttaches, TheFirstReasonIsTold) {
+  Attempts made = attempts(fail(Errc::not_supported, "first"), fail(Errc::not_supported, "second"));
+  const auto opened = open_what_attaches(all, std::ref(made));
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().context, "first");
+}
+
+TEST(OpenWhatAttaches, WhereItCannotHelpItIsNotTriedAgain) {
+  const std::vector<Facet> without{Facet::http, Facet::connection}, alone{Facet::process};
+  for (const std::vector<Facet>& facets : {without, alone, std::vector<Facet>{}}) {
+    Attempts made = attempts(fail(Errc::not_supported, "no"));
+    EXPECT_FALSE(open_what_attaches(facets, std::ref(made)));
+    EXPECT_EQ(made.asked.size(), 1U);
+  }
+  Attempts forbidden = attempts(fail(Errc::not_permitted, "needs root"));
+  EXPECT_FALSE(open_what_attaches(all, std::ref(forbidden)));
+  EXPECT_EQ(forbidden.asked.size(), 1U);
 }
 
 }  // namespace

@@ -22,12 +22,15 @@ TEST(Bundle, TakesOutHostNameHomesAndSecrets) {
       {Capability::btf, Verdict::unknown, "box: cannot read /home/alice/btf, though sandbox may; token=hunter2", {}});
   Verification verification;
   verification.opened.push_back(
-      {BackendKind::tracepoint, Mechanism::tp_btf, {{"tracer_enter", false, "/root/x on box refused", {}}}});
+      {BackendKind::tracepoint,
+       Mechanism::tp_btf,
+       {{"tracer_enter", false, "/root/x on box refused", {}}, {"tracer_exit", true, {}, {}, 12.5}}});
   const std::string text = bundle_text(report, verification,
                                        {{"core", "tracer_enter", "VERIFIER_REJECTION", "at /home/bob/a.c box"}}, "box");
   for (const char* secret : {"alice", "bob", "hunter2", "/root/", "\"box", " box"})
     EXPECT_THAT(text, Not(HasSubstr(secret))) << secret;
-  for (const char* kept : {"sandbox", "HOST", "VERIFIER_REJECTION", "\"tp_btf\"", "schema_version", "tracer_enter"})
+  for (const char* kept :
+       {"sandbox", "HOST", "VERIFIER_REJECTION", "\"tp_btf\"", "schema_version", "tracer_enter", "\"load_ms\": 12.5"})
     EXPECT_THAT(text, HasSubstr(kept));
   EXPECT_TRUE(nlohmann::json::accept(text));
 }

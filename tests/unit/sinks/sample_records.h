@@ -213,7 +213,7 @@ inline Record trace_start() {
   t.plan.facets[0].mechanism = Mechanism::tp_btf;
   t.plan.facets[0].rejected.push_back({BackendKind::ebpf, Mechanism::fentry, "not built into this version"});
   t.scope = {"pid:[4026531836]", "net: all"};
-  t.attached = {{"sys_enter_connect", true, ""}, {"sys_exit_splice", false, "attach: Permission denied"}};
+  t.attached = {{"sys_enter_connect", true, "", 12.25}, {"sys_exit_splice", false, "attach: Permission denied"}};
   t.blind = {"https: no backend"};
   t.self_test_seen = true;
   t.attached_after_ms = 210.5;
