@@ -41,7 +41,10 @@ class OpenJoiner {
   void thread_ended(std::uint32_t tid) { begun_.erase(tid); }
   // Everything that happened before `until_ns` is known: what was looked up before then can be told.
   void tell(std::uint64_t until_ns, EventHandler& handler);
-  [[nodiscard]] bool waiting() const { return !finished_.empty(); }
+  // When the oldest open happened that is not told yet.
+  [[nodiscard]] std::optional<std::uint64_t> waiting_since() const {
+    return finished_.empty() ? std::nullopt : std::optional(finished_.front().at_ns);
+  }
   [[nodiscard]] const OpenCounters& counters() const { return counters_; }
 
  private:

@@ -90,7 +90,6 @@ Result<OpenedBackend> open_tracefs(const TracepointOptions& options) {
   OpenedBackend opened;
   opened.kind = BackendKind::tracepoint;
   opened.mechanism = options.mechanism;
-  opened.ordered = false;  // opens are told when their path is certain
   std::vector<Facet> wanted;
   for (const Facet facet : served)
     if (options.facets.empty() || contains(options.facets, facet)) wanted.push_back(facet);

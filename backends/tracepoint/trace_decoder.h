@@ -34,7 +34,7 @@ class TraceDecoder {
   [[nodiscard]] bool decode(const TraceRecord& record, EventHandler& handler);
   // All records made before `until_ns` were decoded.
   void settle(std::uint64_t until_ns, EventHandler& handler) { opens_.tell(until_ns, handler); }
-  [[nodiscard]] bool waiting() const { return opens_.waiting(); }
+  [[nodiscard]] std::optional<std::uint64_t> waiting_since() const { return opens_.waiting_since(); }
 
   [[nodiscard]] std::uint64_t self_events() const { return self_events_; }
   [[nodiscard]] const OpenCounters& opens() const { return opens_.counters(); }

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <limits>
 #include <utility>
 
 #include "backends/bpf/thread_beat.h"
@@ -20,6 +21,10 @@ namespace {
 
 constexpr std::uint64_t self_test_patience_ns = 500'000'000;
 constexpr useconds_t self_test_pause_us = 2'000;
+// Longer than any machine runs: nothing leaves the window by itself.
+constexpr ReorderLimits as_long_as_told{.window_ns = std::uint64_t{1} << 62U,
+                                        .events_max = std::numeric_limits<std::size_t>::max(),
+                                        .bytes_max = std::numeric_limits<std::size_t>::max()};
 
 std::uint64_t monotonic_ns() {
   timespec now{};
@@ -50,7 +55,8 @@ TracefsBackend::TracefsBackend(std::unique_ptr<TraceReader> reader, std::unique_
       layout_(std::move(layout)),
       decoder_(*layout_, std::move(options), monotonic_ns),
       beat_parts_(beat_parts),
-      beats_(beat_parts) {}
+      beats_(beat_parts),
+      decoded_(forward_, ReorderWindow::Input::unordered, as_long_as_told) {}
 
 Result<void> TracefsBackend::send_beat() {
   beats_.sent(monotonic_ns());
@@ -116,25 +122,34 @@ Result<Drained> TracefsBackend::drain(EventHandler& handler, std::size_t budget)
     drop_delivered();
     if (auto filled = fill(); !filled) return std::unexpected(filled.error());
   }
+  forward_.to = &handler;
   if (lost_to_tell_ != 0) {
     Event event;
     event.at = {complete_until_ns_};
     event.body = Lost{std::exchange(lost_to_tell_, 0), GapCause::ring_full};
-    handler.on_event(event);
+    decoded_.on_event(event);
   }
   for (; next_ < ready_ && budget > 0; ++next_, --budget) {
     const Waiting& each = waiting_[next_];
     const TraceRecord record{each.at_ns, each.who, Bytes(bytes_).subspan(each.at, each.size)};
-    if (decoder_.decode(record, handler))
+    if (decoder_.decode(record, decoded_))
       ++counters_.delivered;
     else
       ++counters_.lost_user;
   }
+  if (next_ == ready_) decoder_.settle(complete_until_ns_, decoded_);
+  hand_over();
   if (next_ < ready_) return Drained::more;
-  decoder_.settle(complete_until_ns_, handler);
   // What came while this was read, and opens whose path was just looked up, need one more reading.
-  again_ = !again_ && (ready_ < waiting_.size() || decoder_.waiting());
+  again_ = !again_ && (ready_ < waiting_.size() || decoder_.waiting_since());
   return again_ ? Drained::more : Drained::idle;
+}
+
+// What is older than the oldest open whose path is not certain yet.
+void TracefsBackend::hand_over() {
+  const auto waiting_since_ns = decoder_.waiting_since();
+  if (!waiting_since_ns) return decoded_.flush();
+  decoded_.advance({*waiting_since_ns - 1 + as_long_as_told.window_ns});
 }
 
 BackendCounters TracefsBackend::counters() const {

@@ -1,4 +1,4 @@
-// The running half of mechanism tracefs: merges the buffers of the processors by time and hands events on.
+// The running half of mechanism tracefs: merges the buffers of the processors by time and hands events on, in order.
 #pragma once
 
 #include <memory>
@@ -8,6 +8,7 @@
 #include "backends/tracepoint/trace_decoder.h"
 #include "backends/tracepoint/trace_reader.h"
 #include "core/backend.h"
+#include "core/reorder_window.h"
 
 namespace tracer {
 
@@ -33,11 +34,16 @@ class TracefsBackend final : public Backend, private TraceHandler {
     ProcessRef who;
     std::size_t at = 0, size = 0;  // in bytes_
   };
+  struct Forward final : EventHandler {
+    void on_event(const Event& event) override { to->on_event(event); }
+    EventHandler* to = nullptr;
+  };
 
   void on_trace(const TraceRecord& record) override;
   void on_lost(std::uint64_t records) override;
   [[nodiscard]] Result<void> fill();
   void drop_delivered();
+  void hand_over();
 
   std::unique_ptr<TraceReader> reader_;
   std::unique_ptr<TraceLayout> layout_;
@@ -49,6 +55,8 @@ class TracefsBackend final : public Backend, private TraceHandler {
   std::size_t next_ = 0, ready_ = 0;  // in waiting_: the first not delivered, the first that must wait
   std::uint64_t complete_until_ns_ = 0;
   std::uint64_t lost_to_tell_ = 0;
+  Forward forward_;
+  ReorderWindow decoded_;  // an open is told late, and all that is younger waits for it
   bool again_ = false;
   BackendCounters counters_;
 };

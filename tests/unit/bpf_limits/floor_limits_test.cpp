@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "tests/unit/bpf_limits/limits.h"
+#include "tests/unit/bpf_limits/map_types.h"
 
 extern "C" {
 extern const unsigned char tracepoint_floor_start[], tracepoint_floor_end[];
@@ -121,6 +122,34 @@ const BuiltObject with_bpf_loop[] = {
     {"ebpf_fentry_loop", {ebpf_fentry_loop_start, ebpf_fentry_loop_end}},
 };
 constexpr std::uint32_t last_helper_of_5_17 = 187;  // bpf_set_retval
+
+// Map types up to 4.10; a buffer for all processors came with 5.8 and is asked for (bpf_ring_buffer).
+constexpr std::uint32_t old_maps[] = {
+    BPF_MAP_TYPE_HASH,         BPF_MAP_TYPE_ARRAY,    BPF_MAP_TYPE_PERF_EVENT_ARRAY, BPF_MAP_TYPE_PERCPU_HASH,
+    BPF_MAP_TYPE_PERCPU_ARRAY, BPF_MAP_TYPE_LRU_HASH, BPF_MAP_TYPE_LRU_PERCPU_HASH};
+
+void expect_maps(const BuiltObject& built, bool ring) {
+  const auto maps = map_types(built.image);
+  ASSERT_TRUE(maps.contains("events")) << built.name;
+  EXPECT_TRUE(maps.contains("config") && maps.contains("verdicts")) << built.name;
+  for (const auto& [name, type] : maps) {
+    if (name == "events") {
+      EXPECT_EQ(type, ring ? BPF_MAP_TYPE_RINGBUF : BPF_MAP_TYPE_PERF_EVENT_ARRAY) << built.name;
+    } else {
+      EXPECT_THAT(old_maps, testing::Contains(type)) << built.name << ": " << name;
+    }
+  }
+}
+
+TEST(Maps, NoneIsYoungerThan4_10ButTheRingBuffer) {
+  for (const BuiltObject& each : without_bpf_loop) expect_maps(each, !std::string_view(each.name).ends_with("_perf"));
+  for (const BuiltObject& each : with_bpf_loop) expect_maps(each, true);
+}
+
+TEST(Maps, OfWhatIsNoObjectThereAreNone) {
+  const unsigned char text[] = "not an object file, but long enough to hold the header of one, or so it seems to be";
+  EXPECT_THAT(map_types(text), IsEmpty());
+}
 
 // Of instructions only. A verifier refuses one that it does not know even where it is never reached.
 void expect_known_instructions(const BuiltObject& built, const ObjectLimits& limits) {

@@ -32,7 +32,7 @@ TEST_F(OpenJoinerTest, ASuccessIsLookedUpAndToldWhenNothingCanHaveComeBetween) {
   joiner_.returned(11, 10, 3, 900);
   joiner_.tell(1000, seen_);
   EXPECT_TRUE(seen_.all.empty());  // what happened until the look is not known yet
-  EXPECT_TRUE(joiner_.waiting());
+  EXPECT_EQ(joiner_.waiting_since(), 900U);
   joiner_.tell(1001, seen_);
   ASSERT_EQ(seen_.all.size(), 1U);
   const auto* opened = seen_.get<FileOpened>(0);
@@ -43,7 +43,7 @@ TEST_F(OpenJoinerTest, ASuccessIsLookedUpAndToldWhenNothingCanHaveComeBetween) {
   EXPECT_EQ(opened->error, 0);
   EXPECT_EQ(seen_.all[0].event.who, (ProcessRef{10, 11}));
   EXPECT_EQ(seen_.all[0].event.at.ns, 900U);
-  EXPECT_FALSE(joiner_.waiting());
+  EXPECT_FALSE(joiner_.waiting_since());
 }
 
 TEST_F(OpenJoinerTest, ADescriptorThatWasGivenOutAgainBeforeTheLookHasNoPath) {
