@@ -55,6 +55,7 @@ Result<OpenedBackend> pcap(const OpenRequest& request) {
 
 Result<OpenedBackend> polling(const OpenRequest& request) {
   PollingOptions options;
+  options.mechanism = request.mechanism;
   if (request.procfs != nullptr) options.owners = request.procfs->owners();
   return open_polling(std::move(options));
 }
@@ -77,6 +78,7 @@ constexpr std::array rows{
     BackendRow{BackendKind::tracepoint, Mechanism::tracefs, tracepoint},
     BackendRow{BackendKind::pcap, Mechanism::af_packet, pcap},
     BackendRow{BackendKind::procfs, Mechanism::sock_diag, polling},
+    BackendRow{BackendKind::procfs, Mechanism::proc_net, polling},
     BackendRow{BackendKind::procfs, Mechanism::proc_events, proc_events},
     BackendRow{BackendKind::procfs, Mechanism::poll, process_poll},
 };

@@ -78,6 +78,7 @@ nlohmann::ordered_json to_json(std::span<const VerifyRow> rows) {
     if (row.mechanism) entry["mechanism"] = tracer::to_string(*row.mechanism);
     entry["expected"] = row.backend ? row.expected : 0;
     entry["seen"] = row.seen;
+    if (!row.note.empty()) entry["note"] = row.note;
     facets[std::string(tracer::to_string(row.facet))] = std::move(entry);
   }
   return facets;

@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 
 namespace tracer::cli {
@@ -18,6 +19,8 @@ namespace {
 
 // Whoever looks only now and then must get a chance to see the connection and the program.
 constexpr long pause_ns = 150'000'000;
+// After the last request: a slow machine lists its sockets less often than that.
+constexpr int last_pauses = 4;
 
 // What runs in the children allocates nothing: other threads of the parent may have held the allocator's lock.
 void pause_a_moment() {
@@ -48,10 +51,10 @@ void give_up_after_a_while() {
   ::_exit(0);
 }
 
-[[noreturn]] void ask(const sockaddr_in& server, std::string_view request) {
+[[noreturn]] void ask(const sockaddr_in& server, std::string_view request, const char* opened) {
   give_up_after_a_while();
   // Stays open: some can only look afterwards which file it was.
-  [[maybe_unused]] const int file = ::open(trial_file, O_RDONLY | O_CLOEXEC);
+  [[maybe_unused]] const int file = ::open(opened, O_RDONLY | O_CLOEXEC);
   const int connection = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (::connect(connection, reinterpret_cast<const sockaddr*>(&server), sizeof server) != 0) ::_exit(1);
   std::array<char, 1024> response{};
@@ -60,6 +63,7 @@ void give_up_after_a_while() {
     if (::read(connection, response.data(), response.size()) <= 0) ::_exit(1);
     pause_a_moment();
   }
+  for (int i = 0; i < last_pauses; ++i) pause_a_moment();
   ::close(connection);
   ::_exit(0);
 }
@@ -75,6 +79,13 @@ void give_up_after_a_while() {
 std::unexpected<Error> failed(std::string_view what) { return std::unexpected(os_failure(errno, what)); }
 
 }  // namespace
+
+std::string trial_file() {
+  std::array<char, PATH_MAX> path{};
+  const ssize_t size = ::readlink("/proc/self/exe", path.data(), path.size());
+  const std::string own(path.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
+  return ::access(own.c_str(), R_OK) == 0 ? own : "/etc/hostname";
+}
 
 Result<TrialTraffic> TrialTraffic::start(const std::string& path, std::vector<std::string> program) {
   TrialTraffic traffic;
@@ -107,6 +118,8 @@ Result<TrialTraffic> TrialTraffic::start(const std::string& path, std::vector<st
   for (std::string& word : program) words.push_back(word.data());
   words.push_back(nullptr);
 
+  const std::string file = trial_file();
+
   for (int i = 0; i < 3; ++i) {
     const pid_t child = ::fork();
     if (child < 0) return failed("start a process");
@@ -115,7 +128,7 @@ Result<TrialTraffic> TrialTraffic::start(const std::string& path, std::vector<st
     } else if (i == 0) {
       serve(listener.get());
     } else if (i == 1) {
-      ask(address, request);
+      ask(address, request, file.c_str());
     } else {
       execute(input.get(), words.data());
     }
@@ -127,14 +140,29 @@ TrialTraffic::~TrialTraffic() {
   let_go();
   if (children_.size() == 3) {
     // The server ends with its client, and the program by itself; neither is waited for if the client hangs.
-    for (const pid_t child : children_) ::kill(child, SIGKILL);
+    for (const pid_t child : children_)
+      if (child > 0) ::kill(child, SIGKILL);
   }
   for (const pid_t child : children_) {
-    while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
+    while (child > 0 && ::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
     }
   }
 }
 
-void TrialTraffic::let_go() { program_output_.reset(); }
+bool TrialTraffic::client_failed() {
+  int status = 0;
+  if (!client_status_ && ::waitpid(children_[1], &status, WNOHANG) == children_[1]) {
+    client_status_ = status;
+    children_[1] = 0;
+  }
+  return client_status_.value_or(0) != 0;
+}
+
+// Its end is awaited as soon as it came: /proc lists a process until then.
+void TrialTraffic::let_go() {
+  program_output_.reset();
+  if (children_.size() == 3 && children_[2] > 0 && ::waitpid(children_[2], nullptr, WNOHANG) == children_[2])
+    children_[2] = 0;
+}
 
 }  // namespace tracer::cli

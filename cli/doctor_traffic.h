@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,8 +16,8 @@
 namespace tracer::cli {
 
 inline constexpr unsigned trial_requests = 3;
-// Opened by the client.
-inline constexpr char trial_file[] = "/etc/hostname";
+// What the client opens: a file that every machine has, the tracer's own program.
+[[nodiscard]] std::string trial_file();
 
 class TrialTraffic {
  public:
@@ -30,13 +31,16 @@ class TrialTraffic {
   [[nodiscard]] std::uint16_t port() const { return port_; }
   [[nodiscard]] std::uint32_t client() const { return static_cast<std::uint32_t>(children_[1]); }
   [[nodiscard]] std::uint32_t executed() const { return static_cast<std::uint32_t>(children_[2]); }
-  // Lets the program that was executed end.
+  // The client could not talk to its server.
+  [[nodiscard]] bool client_failed();
+  // Lets the program that was executed end; to be called again until it has.
   void let_go();
 
  private:
   TrialTraffic() = default;
   std::uint16_t port_ = 0;
-  std::vector<pid_t> children_;  // server, client, program
+  std::vector<pid_t> children_;  // server, client, program; 0: its end was awaited
+  std::optional<int> client_status_;
   UniqueFd program_output_;
 };
 

@@ -1,7 +1,5 @@
 #include "cli/doctor_verify.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <thread>
 #include <utility>
@@ -45,7 +43,7 @@ class TrialReader final : public RecordReader {
     } else if (const auto* exit = std::get_if<ProcessExit>(&record.body)) {
       exits += is_process(exit->process, executed_) ? 1 : 0;
     } else if (const auto* open = std::get_if<FileOpen>(&record.body)) {
-      opens += is_process(open->process, client_) && open->file == trial_file ? 1 : 0;
+      opens += is_process(open->process, client_) && open->file == file_ ? 1 : 0;
     }
   }
 
@@ -53,6 +51,7 @@ class TrialReader final : public RecordReader {
 
  private:
   std::string path_;
+  std::string file_ = trial_file();
   std::uint16_t port_ = 0;
   std::uint32_t client_ = 0, executed_ = 0;
 };
@@ -124,7 +123,9 @@ Verification verify(const VerifyRequest& request) {
 
   const std::string path = "/tracer-doctor/" + new_run_id();
   TrialReader reader(path);
-  const SourceSetting setting{request.ownership, reader, {static_cast<std::uint32_t>(::getpid())}, {}};
+  // Nobody is left out: the traffic is made by children of this process, and of whoever is left out the children are
+  // too.
+  const SourceSetting setting{request.ownership, reader, {}, {}};
   std::vector<std::unique_ptr<Source>> sources;
   for (OpenedSource& each : opened)
     sources.push_back(std::make_unique<Source>(std::move(each), setting, std::nullopt, Handover{}));
@@ -132,17 +133,24 @@ Verification verify(const VerifyRequest& request) {
   if (traffic) {
     reader.watch(*traffic);
     const auto began = std::chrono::steady_clock::now();
-    while (std::chrono::steady_clock::now() - began < program_runs + request.wait && !complete(result.plan, reader)) {
-      for (const std::unique_ptr<Source>& source : sources) (void)source->drain(Instant::now(), events_max);
-      if (std::chrono::steady_clock::now() - began > program_runs) traffic->let_go();
-      std::this_thread::sleep_for(look_again);
+    const auto passed = [&] { return std::chrono::steady_clock::now() - began; };
+    bool more = false;
+    while (passed() < (more ? request.wait_max : program_runs + request.wait) && !complete(result.plan, reader)) {
+      more = false;
+      for (const std::unique_ptr<Source>& source : sources)
+        more = source->drain(Instant::now(), events_max).value_or(Drained::idle) == Drained::more || more;
+      if (passed() > program_runs) traffic->let_go();
+      if (!more) std::this_thread::sleep_for(look_again);
     }
   }
   for (const std::unique_ptr<Source>& source : sources) source->finish(last_drain);
+  const bool no_talk = traffic && traffic->client_failed();
   for (const FacetPlan& facet : result.plan.facets) {
     if (!facet.backend && facet.rejected.empty()) continue;
-    result.rows.push_back(row_of(facet, reader));
-    if (!traffic) result.rows.back().note = traffic.error().context;
+    VerifyRow& row = result.rows.emplace_back(row_of(facet, reader));
+    if (!traffic) row.note = traffic.error().context;
+    if (no_talk && row.backend && (row.facet == Facet::http || row.facet == Facet::connection))
+      row.note = "the trial's own connection did not come about: sudo ip link set lo up";
   }
   return result;
 }

@@ -43,8 +43,9 @@ struct VerifyRequest {
   PlanRequest plan;
   OpenRequest how;
   Ownership& ownership;
-  bool make_traffic = true;              // false: only opens and closes
-  std::chrono::milliseconds wait{1500};  // for what was not seen yet
+  bool make_traffic = true;                    // false: only opens and closes
+  std::chrono::milliseconds wait{1500};        // for what was not seen yet
+  std::chrono::milliseconds wait_max{10'000};  // while there is more to read: on a busy machine that may take long
   // A program that writes to its standard output and ends; it runs for a moment.
   std::vector<std::string> program{"/proc/self/exe", "version"};
 };

@@ -17,10 +17,10 @@ constexpr std::array facets{Facet::http, Facet::tls,     Facet::https,      Face
                             Facet::file, Facet::library, Facet::crypto_api, Facet::connection};
 static_assert(facets.size() == facet_count);
 constexpr std::array backends{BackendKind::ebpf, BackendKind::tracepoint, BackendKind::pcap, BackendKind::procfs};
-constexpr std::array mechanisms{Mechanism::fentry, Mechanism::kprobe,     Mechanism::uprobe,      Mechanism::tp_btf,
-                                Mechanism::raw_tp, Mechanism::syscall_tp, Mechanism::tracefs,     Mechanism::af_packet,
-                                Mechanism::file,   Mechanism::sock_diag,  Mechanism::proc_events, Mechanism::fanotify,
-                                Mechanism::poll};
+constexpr std::array mechanisms{Mechanism::fentry,   Mechanism::kprobe,     Mechanism::uprobe,   Mechanism::tp_btf,
+                                Mechanism::raw_tp,   Mechanism::syscall_tp, Mechanism::tracefs,  Mechanism::af_packet,
+                                Mechanism::file,     Mechanism::sock_diag,  Mechanism::proc_net, Mechanism::proc_events,
+                                Mechanism::fanotify, Mechanism::poll};
 constexpr std::array capabilities{Capability::bpf_syscall,
                                   Capability::btf,
                                   Capability::bpf_ring_buffer,

@@ -25,6 +25,7 @@ enum class Mechanism : std::uint8_t {
   af_packet,
   file,  // pcap
   sock_diag,
+  proc_net,
   proc_events,
   fanotify,
   poll,  // procfs
@@ -48,6 +49,8 @@ enum class Capability : std::uint8_t {
   packet_socket,         // AF_PACKET opens
   tracefs_instance,      // events can be read without bpf(2): an own tracefs instance, or perf_event_open
   proc_events,           // the proc connector tells of forks, execs and exits
+  proc_mounted,          // /proc shows this process
+  proc_net_tcp,          // the tables of TCP sockets under /proc/net can be read
 
   // From here on nothing is planned by it: for people, and for other machines' reports.
   kernel_symbols,    // addresses in /proc/kallsyms

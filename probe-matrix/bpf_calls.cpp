@@ -52,13 +52,14 @@ Result<UniqueFd> open_raw_tracepoint(System& system, const UniqueFd& program, co
   return bpf_call(system, BPF_RAW_TRACEPOINT_OPEN, attributes, what);
 }
 
-Result<UniqueFd> open_perf_event(System& system, perf_event_attr& attributes, std::string_view what) {
+Result<UniqueFd> open_perf_event(System& system, perf_event_attr& attributes, std::string_view what, WatchedTask task) {
   attributes.size = sizeof attributes;
-  constexpr auto any_process = static_cast<std::uintptr_t>(-1);
+  constexpr auto any = static_cast<std::uintptr_t>(-1);
   constexpr auto no_group = static_cast<std::uintptr_t>(-1);
-  constexpr std::uintptr_t first_cpu = 0;
-  return own(system.call(SYS_perf_event_open,
-                         {address_of(&attributes), any_process, first_cpu, no_group, PERF_FLAG_FD_CLOEXEC}),
+  constexpr std::uintptr_t first_cpu = 0, this_thread = 0;
+  const bool own_thread = task == WatchedTask::this_thread;
+  return own(system.call(SYS_perf_event_open, {address_of(&attributes), own_thread ? this_thread : any,
+                                               own_thread ? any : first_cpu, no_group, PERF_FLAG_FD_CLOEXEC}),
              what);
 }
 

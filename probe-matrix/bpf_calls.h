@@ -41,8 +41,9 @@ struct ProgramKind {
 [[nodiscard]] Result<UniqueFd> open_raw_tracepoint(System& system, const UniqueFd& program, const char* name,
                                                    std::string_view what);
 
-// For all processes, on the first CPU.
-[[nodiscard]] Result<UniqueFd> open_perf_event(System& system, perf_event_attr& attributes, std::string_view what);
+enum class WatchedTask : std::uint8_t { any_on_first_cpu, this_thread };
+[[nodiscard]] Result<UniqueFd> open_perf_event(System& system, perf_event_attr& attributes, std::string_view what,
+                                               WatchedTask task = WatchedTask::any_on_first_cpu);
 
 // bpf(2) with any command that answers with a descriptor.
 [[nodiscard]] Result<UniqueFd> bpf_call(System& system, int command, bpf_attr& attributes, std::string_view what);

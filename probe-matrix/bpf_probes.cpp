@@ -3,6 +3,7 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 
 #include <array>
 #include <cerrno>
@@ -10,9 +11,13 @@
 #include <string>
 #include <utility>
 
+#include "core/base/btf_ids.h"
 #include "core/base/unique_fd.h"
 #include "probe-matrix/bpf_calls.h"
+#include "probe-matrix/kernel_probes.h"
+#include "probe-matrix/privilege_probes.h"
 #include "probe-matrix/probe_answers.h"
+#include "probe-matrix/realtime.h"
 #include "probe-matrix/report.h"
 
 namespace tracer {
@@ -32,19 +37,51 @@ constexpr std::array<bpf_insn, 7> program_that_reads_with(std::int32_t helper) {
           end_program};
 }
 
+std::string kernel_version(System& system) {
+  utsname names{};
+  (void)system.call(SYS_uname, {address_of(&names)});
+  return names.version;
+}
+
+bool programs_are_preempted(System& system) {
+  constexpr std::size_t modes_bytes = 64;
+  const Result<std::string> modes = system.read_file("/sys/kernel/debug/sched/preempt", modes_bytes);
+  return is_fully_preemptible(kernel_version(system), modes ? *modes : std::string());
+}
+
+// The kernel has ring buffers. To create one says nothing of the moment when two processors write into it.
+Answer answer_of_ring_lock(System& system) {
+  constexpr Capability asked = Capability::bpf_ring_buffer;
+  if (!is_realtime(kernel_version(system))) return supported(asked);
+  const Result<std::string> types = system.read_file(kernel_types_path, kernel_types_bytes_max);
+  const Result<bool> sleeps = types ? ring_lock_sleeps(as_bytes(*types)) : std::unexpected(types.error());
+  if (sleeps && !*sleeps) return supported(asked);
+  constexpr std::string_view reason = "on this realtime kernel a program that writes into a BPF ring buffer ";
+  return unsupported(asked, std::string(reason) + (sleeps ? "would sleep" : "might sleep: " + sleeps.error().context) +
+                                ", which stops the machine; the perf buffer serves");
+}
+
 }  // namespace
 
 Answer perf_refused(ProbeContext& context, Capability capability, std::string_view what, const Error& error) {
   Answer answer = not_concluded(context, capability, what, cap_perfmon, error);
   if (error.code != Errc::not_permitted) return answer;
   constexpr std::size_t number_bytes = 16;
+  const Host& host = context.host();
+  const bool admin = ((host.effective.value_or(0) >> cap_sys_admin.bit) & 1) != 0;
+  const Result<std::string> text = context.system().read_file("/proc/sys/kernel/perf_event_paranoid", number_bytes);
+  int level = 0;
+  if (admin || !text || std::from_chars(text->data(), text->data() + text->size(), level).ec != std::errc{})
+    return answer;  // whoever has CAP_SYS_ADMIN is not concerned
+  const std::string sysctl = "kernel.perf_event_paranoid is " + std::to_string(level);
   // Debian and Ubuntu add levels 3 and 4, which refuse even CAP_PERFMON.
-  const Result<std::string> paranoid = context.system().read_file("/proc/sys/kernel/perf_event_paranoid", number_bytes);
-  if (paranoid && !paranoid->empty()) {
-    answer.reason += "; kernel.perf_event_paranoid is " + paranoid->substr(0, paranoid->find('\n'));
-    if (answer.fix.empty()) answer.fix = fix_on_host(context.host(), "sudo sysctl kernel.perf_event_paranoid=2");
+  if (level < 3 || !holds(host, cap_perfmon)) {
+    answer.reason += "; " + sysctl;
+    return answer;
   }
-  return answer;
+  return unknown(capability,
+                 std::string(not_permitted_prefix) + std::string(what) + " needs CAP_SYS_ADMIN where " + sysctl,
+                 fix_on_host(host, "sudo sysctl kernel.perf_event_paranoid=2"));
 }
 
 Result<std::uint64_t> tracepoint_id(System& system, std::string_view event) {
@@ -75,17 +112,23 @@ Answer probe_bpf_syscall(ProbeContext& context) {
   const Result<UniqueFd> map = create_map(context.system(), {.type = BPF_MAP_TYPE_ARRAY});
   if (map) return supported(asked);
   if (map.error().os_error == ENOSYS)
-    return unsupported(asked, "this kernel has no bpf(2) (CONFIG_BPF_SYSCALL=n, or a sandbox such as gVisor)");
+    return unsupported(asked,
+                       std::string("this kernel has no bpf(2) (CONFIG_BPF_SYSCALL=n, or a sandbox such as gVisor") +
+                           (context.host().seccomp ? ", or this process's seccomp filter says so)" : ")"));
   Answer answer = not_concluded(context, asked, "bpf(2)", cap_bpf, map.error());
   // Kernels before 5.11 count maps against the locked-memory limit and answer EPERM.
-  if (map.error().os_error == EPERM && answer.fix.empty()) answer.fix = "ulimit -l unlimited";
+  const Answer memory = probe_memlock_unlimited(context);
+  if (map.error().os_error == EPERM && holds(context.host(), cap_bpf) && memory.verdict == Verdict::unsupported) {
+    answer.reason += "; or " + memory.reason;
+    if (answer.fix.empty()) answer.fix = memory.fix;
+  }
   return answer;
 }
 
 Answer probe_bpf_ring_buffer(ProbeContext& context) {
   constexpr Capability asked = Capability::bpf_ring_buffer;
   const Result<UniqueFd> map = create_map(context.system(), {.type = BPF_MAP_TYPE_RINGBUF, .entries = ring_bytes});
-  if (map) return supported(asked);
+  if (map) return answer_of_ring_lock(context.system());
   if (is_absence(map.error())) return unsupported(asked, "this kernel has no BPF ring buffer; the perf buffer serves");
   return not_concluded(context, asked, "a BPF ring buffer", cap_bpf, map.error());
 }
@@ -143,8 +186,10 @@ static Answer probe_typed(ProbeContext& context, Capability asked, std::uint32_t
                           std::uint32_t HookTypes::* target, std::string_view target_name, std::string_view what) {
   const Result<HookTypes>& types = context.hook_types();
   if (!types) {
-    if (types.error().code == Errc::not_found)
-      return unsupported(asked, "needs btf: this kernel carries no type information");
+    if (types.error().code == Errc::not_found) {
+      Answer without = probe_btf(context);
+      return {asked, without.verdict, "needs btf: " + without.reason, std::move(without.fix)};
+    }
     return unknown(asked, "needs btf: " + types.error().context);
   }
   const std::uint32_t id = (*types).*target;
@@ -179,11 +224,23 @@ static bool typed_tracepoints_load(ProbeContext& context) {
   return load_program(context.system(), kind, do_nothing, "load a typed tracepoint program").has_value();
 }
 
+// kernel.ftrace_enabled: then functions still take programs, which are never run.
+static bool function_tracing_is_off(ProbeContext& context) {
+  const Result<std::string> value = read_word(context.system(), "/proc/sys/kernel/ftrace_enabled");
+  return value && *value == "0";
+}
+constexpr std::string_view switched_off = "function tracing is switched off (kernel.ftrace_enabled is 0): ";
+constexpr std::string_view switch_on = "sudo sysctl kernel.ftrace_enabled=1";
+
 static Answer probe_function(ProbeContext& context, Capability asked, std::uint32_t attach_type,
                              std::string_view what) {
+  // Not tried: what is attached meanwhile spoils the kernel's books, and nothing attaches any more once it is on.
+  if (const Result<HookTypes>& types = context.hook_types(); types && function_tracing_is_off(context))
+    return unsupported(asked, std::string(switched_off) + "such a program would never run",
+                       fix_on_host(context.host(), switch_on));
   Answer answer = probe_typed(context, asked, attach_type, &HookTypes::test_function, "bpf_fentry_test1", what);
-  if (is_not_permitted(answer) && holds(context.host(), cap_perfmon) && lockdown_mode(context.system()).empty() &&
-      typed_tracepoints_load(context)) {
+  if (is_not_permitted(answer) && holds(context.host(), cap_perfmon) &&
+      lockdown_mode(context.system()) != "confidentiality" && typed_tracepoints_load(context)) {
     answer.reason = std::string(not_permitted_prefix) + "this kernel's vendor, or a security module, forbids " +
                     std::string(what) + ": it is refused (EPERM) with all privileges, while a typed tracepoint " +
                     "program loads";
@@ -196,7 +253,10 @@ Answer probe_fentry(ProbeContext& context) {
   constexpr Capability asked = Capability::fentry;
   Answer answer = probe_function(context, asked, BPF_TRACE_FENTRY, "a function entry program");
   const Result<HookTypes>& types = context.hook_types();
-  if (answer.verdict != Verdict::supported || !types || types->rdonly_cast != 0) return answer;
+  if (answer.verdict != Verdict::supported || !types) return answer;
+  if (types->preempt_disable == 0 && programs_are_preempted(context.system()))
+    return unsupported(asked, "this kernel preempts such programs, and skips them for other tasks meanwhile");
+  if (types->rdonly_cast != 0) return answer;
   const Answer reads = probe_bpf_probe_read_kernel(context);
   if (reads.verdict == Verdict::supported) return answer;
   return unsupported(
@@ -206,6 +266,21 @@ Answer probe_fentry(ProbeContext& context) {
 
 Answer probe_fexit(ProbeContext& context) {
   return probe_function(context, Capability::fexit, BPF_TRACE_FEXIT, "a function exit program");
+}
+
+// Whether a probe of a function that this thread calls counts the call.
+static bool own_read_is_counted(System& system, std::uint32_t kprobe_type) {
+  perf_event_attr attributes{};
+  attributes.type = kprobe_type;
+  constexpr char function[] = "vfs_read";
+  attributes.kprobe_func = address_of(function);
+  Result<UniqueFd> event = open_perf_event(system, attributes, "probe vfs_read", WatchedTask::this_thread);
+  if (!event) return false;
+  (void)system.read_file("/proc/self/stat", 1);
+  std::uint64_t count = 0;
+  const long got = system.call(SYS_read, {static_cast<std::uintptr_t>(event->get()), address_of(&count), sizeof count});
+  system.close_slowly(std::move(*event));
+  return got == static_cast<long>(sizeof count) && count != 0;
 }
 
 Answer probe_kprobe(ProbeContext& context) {
@@ -218,8 +293,7 @@ Answer probe_kprobe(ProbeContext& context) {
       return is_there(context.system(), "/sys/bus/event_source/devices")
                  ? unsupported(asked, "this kernel is built without kernel probes (CONFIG_KPROBE_EVENTS=n)",
                                fix_kernel(context.host(), "with CONFIG_KPROBES=y and CONFIG_KPROBE_EVENTS=y"))
-                 : unknown(asked, "sysfs does not show the kernel's event sources",
-                           fix_on_host(context.host(), "sudo mount -t sysfs sysfs /sys"));
+                 : no_event_sources(context, asked);
     return not_concluded(context, asked, "reading the kprobe event type", cap_perfmon, type.error());
   }
   perf_event_attr attributes{};
@@ -230,6 +304,10 @@ Answer probe_kprobe(ProbeContext& context) {
   Result<UniqueFd> event = open_perf_event(context.system(), attributes, "probe tcp_sendmsg");
   if (event) {
     context.system().close_slowly(std::move(*event));
+    // Where probes are breakpoints they do not need it.
+    if (function_tracing_is_off(context) && !own_read_is_counted(context.system(), attributes.type))
+      return unsupported(asked, std::string(switched_off) + "a probed function is not noticed",
+                         fix_on_host(context.host(), switch_on));
     return supported(asked);
   }
   if (event.error().os_error == ENOENT) return unsupported(asked, "this kernel has no function tcp_sendmsg to probe");
@@ -256,7 +334,8 @@ Answer probe_syscall_tp(ProbeContext& context) {
   if (!id) {
     if (id.error().code == Errc::not_permitted)
       return not_permitted(context, asked, "reading the event directory", cap_perfmon);
-    return unknown(asked, "needs tracefs: " + id.error().context);
+    Answer without = probe_tracefs(context);
+    return {asked, without.verdict, "needs tracefs: " + without.reason, std::move(without.fix)};
   }
   perf_event_attr attributes{};
   attributes.type = PERF_TYPE_TRACEPOINT;

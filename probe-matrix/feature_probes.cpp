@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "probe-matrix/bpf_calls.h"
+#include "probe-matrix/kernel_probes.h"
 #include "probe-matrix/probe_answers.h"
 
 namespace tracer {
@@ -77,7 +78,10 @@ Answer probe_prog_perf_event(ProbeContext& context) {
 Answer probe_prog_tracing(ProbeContext& context) {
   constexpr Capability asked = Capability::bpf_prog_tracing;
   const Result<HookTypes>& types = context.hook_types();
-  if (!types) return unknown(asked, "needs btf: " + types.error().context);
+  if (!types) {
+    Answer without = probe_btf(context);
+    return {asked, without.verdict, "needs btf: " + without.reason, std::move(without.fix)};
+  }
   if (types->sys_enter_tracepoint == 0)
     return unknown(asked, "this kernel's type information has no btf_trace_sys_enter to aim at");
   return probe_program_type(context, asked, {BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, types->sys_enter_tracepoint},

@@ -15,6 +15,10 @@
 namespace tracer {
 namespace {
 
+Answer no_proc(ProbeContext& context, Capability asked) {
+  return unsupported(asked, "/proc is not mounted", fix_on_host(context.host(), "sudo mount -t proc proc /proc"));
+}
+
 // Watches the mount of the root directory for a moment. Only notices: a tracer must never be asked for permission.
 Answer probe_mark(ProbeContext& context, Capability asked, std::uint64_t mask, std::string_view what) {
   System& system = context.system();
@@ -39,6 +43,26 @@ Answer probe_mark(ProbeContext& context, Capability asked, std::uint64_t mask, s
 
 }  // namespace
 
+Answer probe_proc_mounted(ProbeContext& context) {
+  constexpr Capability asked = Capability::proc_mounted;
+  const Result<std::string> own = context.system().read_file("/proc/self/stat", 1);
+  if (own) return supported(asked);
+  if (own.error().code == Errc::not_found) return no_proc(context, asked);
+  return not_concluded(context, asked, "reading /proc/self", cap_sys_ptrace, own.error());
+}
+
+// The same with and without sock_diag's modules; only a kernel without TCP has none.
+Answer probe_proc_net_tcp(ProbeContext& context) {
+  constexpr Capability asked = Capability::proc_net_tcp;
+  const Result<std::string> table = context.system().read_file("/proc/self/net/tcp", 1);
+  if (table) return supported(asked);
+  if (table.error().code != Errc::not_found)
+    return not_concluded(context, asked, "reading /proc/net/tcp", cap_sys_ptrace, table.error());
+  if (const Answer mounted = probe_proc_mounted(context); mounted.verdict != Verdict::supported)
+    return no_proc(context, asked);
+  return unsupported(asked, "this kernel has no table of TCP sockets in /proc");
+}
+
 // Process 1 is always there and never ours. Its descriptors are shown to whoever may see everybody's.
 Answer probe_proc_other_processes(ProbeContext& context) {
   constexpr Capability asked = Capability::proc_other_processes;
@@ -49,8 +73,7 @@ Answer probe_proc_other_processes(ProbeContext& context) {
   const Result<std::string> process = context.system().read_file("/proc/1", 1);
   if (!process && process.error().code == Errc::not_found) {
     const Result<std::string> proc = context.system().read_file("/proc/self", 1);
-    if (!proc && proc.error().code == Errc::not_found)
-      return unsupported(asked, "/proc is not mounted", fix_on_host(context.host(), "sudo mount -t proc proc /proc"));
+    if (!proc && proc.error().code == Errc::not_found) return no_proc(context, asked);
     return unknown(asked, "not permitted: /proc hides other users' processes (mount option hidepid)",
                    fix_privilege(context.host(), cap_sys_ptrace));
   }
@@ -74,8 +97,7 @@ Answer probe_proc_complete(ProbeContext& context) {
   const Result<std::string> mounts = context.system().read_file("/proc/mounts", mounts_bytes);
   if (!mounts) return unknown(asked, mounts.error().context);
   const std::size_t at = mounts->rfind(" /proc proc ");  // the last one covers those before it
-  if (at == std::string::npos)
-    return unsupported(asked, "/proc is not mounted", fix_on_host(context.host(), "sudo mount -t proc proc /proc"));
+  if (at == std::string::npos) return no_proc(context, asked);
   const std::string line = mounts->substr(at, mounts->find('\n', at) - at);
   const std::size_t option = line.find("hidepid=");
   const std::string value =

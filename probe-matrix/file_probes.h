@@ -5,6 +5,8 @@
 
 namespace tracer {
 
+[[nodiscard]] Answer probe_proc_mounted(ProbeContext& context);
+[[nodiscard]] Answer probe_proc_net_tcp(ProbeContext& context);
 [[nodiscard]] Answer probe_proc_other_processes(ProbeContext& context);
 [[nodiscard]] Answer probe_proc_maps(ProbeContext& context);
 [[nodiscard]] Answer probe_proc_complete(ProbeContext& context);

@@ -72,6 +72,8 @@ void find_container(System& system, Host& host) {
     host.container = kind;
     host.container_evidence = std::move(evidence);
   };
+  // Without /proc nothing is known of namespaces, and files in the root directory prove nothing by themselves.
+  if (!exists(system, "/proc/self/status") && !exists(system, "/proc/1/cgroup")) return;
   if (!in_first_namespaces(system)) {
     if (exists(system, "/var/run/secrets/kubernetes.io")) return found(ContainerKind::kubernetes, "a Kubernetes pod");
     if (exists(system, "/run/.containerenv"))
@@ -126,6 +128,7 @@ Host read_host(System& system) {
     host.effective = bits_after(*status, "CapEff:\t");
     host.bounding = bits_after(*status, "CapBnd:\t");
     host.root = line_after(*status, "Uid:\t0\t").has_value();
+    host.seccomp = !line_after(*status, "Seccomp:\t").value_or("0").starts_with('0');
   }
   if (const auto map = system.read_file("/proc/self/uid_map", small_file_bytes)) {
     host.user_namespace = !map->empty() && map->find("4294967295") == std::string::npos;
@@ -178,6 +181,19 @@ std::string fix_privilege(const Host& host, Privilege privilege) {
 std::string fix_on_host(const Host& host, std::string_view command) {
   const bool inside = host.container.value_or(ContainerKind::none) != ContainerKind::none;
   return (inside ? "on the host of this container: " : "") + std::string(command);
+}
+
+std::string fix_seccomp(const Host& host) {
+  switch (host.container.value_or(ContainerKind::none)) {
+    case ContainerKind::docker:
+      return "docker run --security-opt seccomp=unconfined …";
+    case ContainerKind::podman:
+      return "podman run --security-opt seccomp=unconfined …";
+    case ContainerKind::kubernetes:
+      return "in the pod: securityContext: {seccompProfile: {type: Unconfined}}";
+    default:
+      return "systemd: SystemCallFilter= of the service";
+  }
 }
 
 std::string fix_kernel(const Host& host, std::string_view what) {

@@ -33,6 +33,7 @@ struct Host {
   std::optional<std::uint64_t> effective, bounding;  // capability sets
   bool root = false;                                 // uid 0, in whatever user namespace
   bool user_namespace = false;                       // not the initial one: root here is not root
+  bool seccomp = false;                              // a filter decides which system calls may be made
   bool kernel_from_outside = false;                  // no file of the running kernel is here, as in a microVM
 };
 [[nodiscard]] Host read_host(System& system);
@@ -42,6 +43,8 @@ struct Host {
 
 // What to type for it on this host: "sudo tracer", "docker run --cap-add …". Empty where nothing helps.
 [[nodiscard]] std::string fix_privilege(const Host& host, Privilege privilege);
+// To get rid of the seccomp filter.
+[[nodiscard]] std::string fix_seccomp(const Host& host);
 // Another kernel: "boot a kernel " and `what`, with the command that installs the distribution's.
 [[nodiscard]] std::string fix_kernel(const Host& host, std::string_view what);
 // A command for the machine itself: prefixed where this is a container.

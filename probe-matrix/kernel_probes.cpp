@@ -21,13 +21,24 @@
 namespace tracer {
 namespace {
 
-// A sysctl that switches a thing on or off for the whole machine.
-Answer probe_switch(ProbeContext& context, Capability asked, const char* path, std::string_view off_reason,
-                    std::string_view fix) {
+// A sysctl that switches a thing on or off for the whole machine; a kernel without the thing has no such file.
+Answer probe_switch(ProbeContext& context, Capability asked, const char* path, std::string_view absent_reason,
+                    std::string_view off_reason, std::string_view fix) {
   const Result<std::string> value = read_word(context.system(), path);
+  if (!value && value.error().code == Errc::not_found && is_there(context.system(), "/proc/sys/net/core"))
+    return unsupported(asked, std::string(absent_reason));
   if (!value) return unknown(asked, value.error().context);
   if (*value != "0") return supported(asked);
   return unsupported(asked, std::string(off_reason), fix_on_host(context.host(), fix));
+}
+
+// With what every such folder holds: under lockdown there are folders without files.
+bool event_folder_is_there(System& system) {
+  for (const char* path : {"/sys/kernel/tracing/events/enable", "/sys/kernel/debug/tracing/events/enable"}) {
+    const Result<std::string> state = system.read_file(path, 1);
+    if (state || state.error().code == Errc::not_permitted) return true;
+  }
+  return false;
 }
 
 Answer probe_event(ProbeContext& context, Capability asked, std::string_view event, std::string_view option) {
@@ -35,9 +46,11 @@ Answer probe_event(ProbeContext& context, Capability asked, std::string_view eve
   if (!id) {
     if (id.error().code == Errc::not_permitted)
       return not_permitted(context, asked, "reading the event directory", cap_perfmon);
-    if (id.error().code == Errc::not_found && is_there(context.system(), "/sys/kernel/tracing/events"))
+    if (id.error().code == Errc::not_found && event_folder_is_there(context.system()))
       return unsupported(asked, "this kernel has no event " + std::string(event) + std::string(option));
-    return unknown(asked, "needs tracefs: " + id.error().context);
+    Answer without = probe_tracefs(context);
+    if (without.verdict == Verdict::supported) return unknown(asked, id.error().context);
+    return {asked, without.verdict, "needs tracefs: " + without.reason, std::move(without.fix)};
   }
   // The same call with another number. Without the privilege it is another question: whether records may be read.
   if (context.perf_opens_events && holds(context.host(), cap_perfmon)) return supported(asked);
@@ -51,6 +64,26 @@ Answer probe_event(ProbeContext& context, Capability asked, std::string_view eve
   context.system().close_slowly(std::move(*opened));
   context.perf_opens_events = true;
   return supported(asked);
+}
+
+bool tracefs_is_mounted(System& system) {
+  constexpr std::size_t mounts_bytes = 256 * 1024;
+  const Result<std::string> mounts = system.read_file("/proc/self/mounts", mounts_bytes);
+  constexpr std::string_view place = " /sys/kernel/tracing ";
+  const std::size_t at = mounts ? mounts->rfind(place) : std::string::npos;  // the last one covers those before it
+  return at != std::string::npos && mounts->compare(at + place.size(), 8, "tracefs ") == 0;
+}
+
+// Mounted, and without events. Lockdown shows it so; where securityfs does not say, so may a kernel without events.
+Answer empty_tracefs(ProbeContext& context, Capability asked) {
+  const std::string mode = lockdown_mode(context.system());
+  if (mode == "confidentiality")
+    return unsupported(asked, "kernel lockdown in mode confidentiality hides tracefs", std::string(fix_lockdown));
+  if (mode.empty())
+    return unknown(asked, "tracefs is mounted and empty: kernel lockdown hides it, or this kernel has no events",
+                   fix_securityfs(context));
+  return unsupported(asked, "tracefs is mounted and empty: this kernel has no events (CONFIG_EVENT_TRACING=n)",
+                     fix_kernel(context.host(), "with CONFIG_FTRACE_SYSCALLS=y"));
 }
 
 // Makes an own instance of tracefs and removes it again.
@@ -80,8 +113,7 @@ Answer probe_btf(ProbeContext& context) {
   if (types) return supported(asked);
   switch (types.error().code) {
     case Errc::not_found:
-      if (!is_there(context.system(), "/sys/kernel"))
-        return unknown(asked, "sysfs is not mounted", fix_on_host(context.host(), "sudo mount -t sysfs sysfs /sys"));
+      if (!is_there(context.system(), "/sys/kernel")) return sysfs_not_mounted(context, asked);
       return unsupported(asked, "this kernel carries no type information (CONFIG_DEBUG_INFO_BTF=n)",
                          fix_kernel(context.host(), "with CONFIG_DEBUG_INFO_BTF=y"));
     case Errc::malformed:
@@ -91,6 +123,11 @@ Answer probe_btf(ProbeContext& context) {
   }
 }
 
+Answer no_event_sources(ProbeContext& context, Capability asked) {
+  if (!is_there(context.system(), "/sys/bus")) return sysfs_not_mounted(context, asked);
+  return unsupported(asked, "this kernel has no perf events (CONFIG_PERF_EVENTS=n)");
+}
+
 Answer probe_tracefs(ProbeContext& context) {
   constexpr Capability asked = Capability::tracefs;
   const Result<std::uint64_t> id = tracepoint_id(context.system(), "syscalls/sys_enter_read");
@@ -98,12 +135,13 @@ Answer probe_tracefs(ProbeContext& context) {
   if (id.error().code == Errc::not_permitted)
     return not_permitted(context, asked, "reading /sys/kernel/tracing", cap_perfmon);
   if (id.error().code != Errc::not_found) return unknown(asked, id.error().context);
-  const auto exists = [&](const char* path) { return is_there(context.system(), path); };
-  if (exists("/sys/kernel/tracing/events") || exists("/sys/kernel/debug/tracing/events"))
+  if (event_folder_is_there(context.system()))
     return unsupported(asked, "this kernel has no syscall tracepoints (CONFIG_FTRACE_SYSCALLS=n)");
-  if (exists("/sys/kernel/tracing"))
+  if (tracefs_is_mounted(context.system())) return empty_tracefs(context, asked);
+  if (is_there(context.system(), "/sys/kernel/tracing"))
     return unknown(asked, "tracefs is not mounted",
                    fix_on_host(context.host(), "sudo mount -t tracefs tracefs /sys/kernel/tracing"));
+  if (!is_there(context.system(), "/sys/kernel")) return sysfs_not_mounted(context, asked);
   return unsupported(asked, "this kernel has no tracefs (CONFIG_TRACING=n)");
 }
 
@@ -139,6 +177,8 @@ Answer probe_kernel_symbols(ProbeContext& context) {
   constexpr std::size_t looked_at_bytes = 256 * 1024;
   const Result<std::string> symbols = context.system().read_file("/proc/kallsyms", looked_at_bytes);
   if (!symbols) {
+    if (symbols.error().code == Errc::not_found && !is_there(context.system(), "/proc/self/stat"))
+      return unknown(asked, "/proc is not mounted", fix_on_host(context.host(), "sudo mount -t proc proc /proc"));
     if (symbols.error().code == Errc::not_found)
       return unsupported(asked, "this kernel shows no symbols (CONFIG_KALLSYMS=n)");
     return not_concluded(context, asked, "reading /proc/kallsyms", Privilege{34, "CAP_SYSLOG"}, symbols.error());
@@ -162,12 +202,14 @@ Answer probe_kernel_symbols(ProbeContext& context) {
 
 Answer probe_function_tracing(ProbeContext& context) {
   return probe_switch(context, Capability::function_tracing, "/proc/sys/kernel/ftrace_enabled",
+                      "this kernel has no function tracing (CONFIG_FUNCTION_TRACER=n): fentry does not attach",
                       "function tracing is switched off: fentry does not attach",
                       "sudo sysctl kernel.ftrace_enabled=1");
 }
 
 Answer probe_bpf_jit(ProbeContext& context) {
   return probe_switch(context, Capability::bpf_jit, "/proc/sys/net/core/bpf_jit_enable",
+                      "this kernel has no compiler for programs (CONFIG_BPF_JIT=n): they are interpreted",
                       "programs are interpreted: they cost several times as much",
                       "sudo sysctl net.core.bpf_jit_enable=1");
 }
@@ -179,7 +221,7 @@ Answer probe_uprobe(ProbeContext& context) {
     if (type.error().code == Errc::not_found)
       return is_there(context.system(), "/sys/bus/event_source/devices")
                  ? unsupported(asked, "this kernel has no uprobes (CONFIG_UPROBE_EVENTS=n)")
-                 : unknown(asked, "sysfs does not show event sources", "sudo mount -t sysfs sysfs /sys");
+                 : no_event_sources(context, asked);
     return not_concluded(context, asked, "reading the uprobe event type", cap_perfmon, type.error());
   }
   perf_event_attr attributes{};

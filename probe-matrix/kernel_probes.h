@@ -6,6 +6,8 @@
 namespace tracer {
 
 [[nodiscard]] Answer probe_btf(ProbeContext& context);
+// Where not even the folder of event sources is.
+[[nodiscard]] Answer no_event_sources(ProbeContext& context, Capability asked);
 [[nodiscard]] Answer probe_kernel_symbols(ProbeContext& context);
 [[nodiscard]] Answer probe_function_tracing(ProbeContext& context);
 [[nodiscard]] Answer probe_bpf_jit(ProbeContext& context);

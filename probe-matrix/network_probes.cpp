@@ -127,15 +127,19 @@ Answer probe_sock_diag(ProbeContext& context) {
   nlmsghdr header{};
   if (result >= static_cast<long>(sizeof header)) {
     std::memcpy(&header, reply.data(), sizeof header);
-    if (header.nlmsg_type != NLMSG_ERROR) return supported(asked);
+    if (header.nlmsg_type != NLMSG_ERROR && header.nlmsg_type != NLMSG_DONE) return supported(asked);
     std::int32_t code = 0;
     if (result >= static_cast<long>(sizeof header + sizeof code))
       std::memcpy(&code, reply.data() + sizeof header, sizeof code);
+    // The end of an empty list, or, where only inet_diag is loaded, what went wrong.
+    if (header.nlmsg_type == NLMSG_DONE && code >= 0) return supported(asked);
     result = code;
   }
   if (result == -ENOENT)
     return unsupported(asked, "this kernel cannot list TCP sockets: its module tcp_diag is not loaded",
-                       fix_on_host(context.host(), "sudo modprobe tcp_diag"));
+                       context.host().kernel_from_outside
+                           ? fix_kernel(context.host(), "with CONFIG_INET_DIAG=y")  // nor are its modules here
+                           : fix_on_host(context.host(), "sudo modprobe tcp_diag"));
   if (result >= 0) return unknown(asked, "sock_diag gave an answer that is not one");
   return not_concluded(context, asked, "listing TCP sockets", cap_net_admin,
                        os_failure(static_cast<int>(-result), "list TCP sockets"));

@@ -61,6 +61,7 @@ Answer probe_in_virtual_machine(ProbeContext& context) {
   constexpr std::size_t cpuinfo_bytes = 16 * 1024;
   const Result<std::string> processors = system.read_file("/proc/cpuinfo", cpuinfo_bytes);
   if (!processors) return unknown(asked, processors.error().context);
+  if (processors->find("User Mode Linux") != std::string::npos) return supported_because(asked, "user-mode Linux");
   if (processors->find(" hypervisor") != std::string::npos)
     return supported_because(asked, "a hypervisor that does not name itself (a microVM such as Firecracker, say)");
   // Only x86 has the flag.

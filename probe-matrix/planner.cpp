@@ -23,6 +23,8 @@ constexpr std::array af_packet_needs{Capability::packet_socket};
 constexpr std::array tracefs_needs{Capability::tracefs_instance};
 constexpr std::array proc_events_needs{Capability::proc_events};
 constexpr std::array sock_diag_needs{Capability::sock_diag};
+constexpr std::array proc_net_needs{Capability::proc_net_tcp};
+constexpr std::array poll_needs{Capability::proc_mounted};
 constexpr std::array fanotify_needs{Capability::fanotify};
 constexpr std::array<Capability, 0> no_needs{};
 // Beside the needs of the rungs: what decides how a backend is opened.
@@ -71,7 +73,7 @@ constexpr std::array process_rungs{
     Rung{{BackendKind::tracepoint, Mechanism::syscall_tp, syscall_tp_needs, without_parent_and_end}, {}},
     Rung{{BackendKind::tracepoint, Mechanism::tracefs, tracefs_needs, without_end}, {}},
     Rung{{BackendKind::procfs, Mechanism::proc_events, proc_events_needs, {}}, {}},
-    Rung{{BackendKind::procfs, Mechanism::poll, no_needs, without_end}, {}},
+    Rung{{BackendKind::procfs, Mechanism::poll, poll_needs, without_end}, {}},
 };
 constexpr std::array file_rungs{
     Rung{{BackendKind::tracepoint, Mechanism::tp_btf, tp_btf_needs, {}}, reason_not_built},
@@ -93,6 +95,7 @@ constexpr std::array connection_rungs{
     Rung{{BackendKind::tracepoint, Mechanism::syscall_tp, syscall_tp_needs, unmeasured_and_unwitnessed}, {}},
     Rung{{BackendKind::pcap, Mechanism::af_packet, af_packet_needs, unmeasured}, {}},
     Rung{{BackendKind::procfs, Mechanism::sock_diag, sock_diag_needs, without_payload}, {}},
+    Rung{{BackendKind::procfs, Mechanism::proc_net, proc_net_needs, without_sizes}, {}},
     Rung{{BackendKind::tracepoint, Mechanism::tracefs, tracefs_needs, without_sizes}, reason_only_when_asked},
 };
 

@@ -25,8 +25,7 @@ std::string privilege_name(Capability capability) {
 // Securityfs is often left unmounted, in containers most of all.
 Answer securityfs_unknown(ProbeContext& context, Capability asked, const Error& error) {
   if (error.code == Errc::not_permitted) return unknown(asked, std::string(not_permitted_prefix) + error.context);
-  return unknown(asked, "securityfs is not mounted, or has no such file",
-                 fix_on_host(context.host(), "sudo mount -t securityfs securityfs /sys/kernel/security"));
+  return unknown(asked, "securityfs is not mounted, or has no such file", fix_securityfs(context));
 }
 
 // The inode numbers of the first namespaces are the same on every kernel.
@@ -60,12 +59,8 @@ Answer probe_seccomp_free(ProbeContext& context) {
   const std::size_t at = status ? status->find("\nSeccomp:\t") : std::string::npos;
   if (at == std::string::npos || at + 10 >= status->size()) return unknown(asked, "/proc/self/status does not say");
   if ((*status)[at + 10] == '0') return supported_because(asked, "no seccomp filter");
-  const ContainerKind kind = context.host().container.value_or(ContainerKind::none);
-  std::string fix = "systemd: SystemCallFilter= of the service";
-  if (kind == ContainerKind::docker) fix = "docker run --security-opt seccomp=unconfined …";
-  if (kind == ContainerKind::podman) fix = "podman run --security-opt seccomp=unconfined …";
-  if (kind == ContainerKind::kubernetes) fix = "in the pod: securityContext: {seccompProfile: {type: Unconfined}}";
-  return unsupported(asked, "a seccomp filter decides which system calls this process may make", std::move(fix));
+  return unsupported(asked, "a seccomp filter decides which system calls this process may make",
+                     fix_seccomp(context.host()));
 }
 
 Answer probe_initial_user_namespace(ProbeContext& context) {
@@ -81,8 +76,9 @@ Answer probe_initial_pid_namespace(ProbeContext& context) {
 Answer probe_lockdown_off(ProbeContext& context) {
   constexpr Capability asked = Capability::lockdown_off;
   const Result<std::string> file = context.system().read_file("/sys/kernel/security/lockdown", small_file_bytes);
-  if (!file) return securityfs_unknown(context, asked, file.error());
   const std::string mode = lockdown_mode(context.system());
+  if (!file && mode == "none") return supported_because(asked, "this kernel has no lockdown");
+  if (!file) return securityfs_unknown(context, asked, file.error());
   if (mode == "none" || mode.empty()) return supported_because(asked, "lockdown is off");
   if (mode == "integrity") return supported_because(asked, "lockdown=integrity, which does not hinder tracing");
   return unsupported(asked, "lockdown=" + mode + " hides kernel memory, kernel probes and tracefs",
@@ -100,7 +96,8 @@ Answer probe_perf_unrestricted(ProbeContext& context) {
   constexpr Capability asked = Capability::perf_unrestricted;
   const Result<std::string> text = read_word(context.system(), "/proc/sys/kernel/perf_event_paranoid");
   if (!text) {
-    if (text.error().code == Errc::not_found) return unknown(asked, "this kernel does not have, or show, perf events");
+    if (text.error().code == Errc::not_found && is_there(context.system(), "/proc/sys/kernel"))
+      return unsupported(asked, "this kernel has no perf events (CONFIG_PERF_EVENTS=n)");
     return unknown(asked, text.error().context);
   }
   const std::string fact = "kernel.perf_event_paranoid is " + *text;

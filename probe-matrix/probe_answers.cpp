@@ -28,6 +28,8 @@ Answer unknown(Capability capability, std::string reason, std::string fix) {
 
 std::string lockdown_mode(System& system) {
   const Result<std::string> modes = system.read_file("/sys/kernel/security/lockdown", small_file_bytes);
+  // Securityfs is there, and this kernel has no lockdown.
+  if (!modes && modes.error().code == Errc::not_found && is_there(system, "/sys/kernel/security/lsm")) return "none";
   if (!modes) return {};
   const std::size_t open = modes->find('[');
   const std::size_t close = modes->find(']', open);
@@ -38,24 +40,48 @@ std::string lockdown_mode(System& system) {
 Answer not_permitted(ProbeContext& context, Capability capability, std::string_view what, Privilege privilege) {
   std::string reason(not_permitted_prefix);
   reason += what;
+  if (!context.host().effective) {
+    reason += " is refused, and without /proc it cannot be told for want of which privilege";
+    return unknown(capability, std::move(reason), fix_on_host(context.host(), "sudo mount -t proc proc /proc"));
+  }
   if (!holds(context.host(), privilege)) {
     reason += " needs ";
     reason += privilege.name;
     reason += " (or root)";
     return unknown(capability, std::move(reason), fix_privilege(context.host(), privilege));
   }
-  if (lockdown_mode(context.system()) == "confidentiality") {
+  const std::string lockdown = lockdown_mode(context.system());
+  if (lockdown == "confidentiality") {
     reason += " is refused by kernel lockdown in mode confidentiality";
     return unknown(capability, std::move(reason), std::string(fix_lockdown));
   }
   reason += " is refused although ";
   reason += privilege.name;
+  const bool several = privilege.name.find(" and ") != std::string_view::npos;
+  reason += several ? " are held" : " is held";
   if (context.host().user_namespace) {
-    reason += " is held: it does not count outside of this user namespace";
+    reason += several ? ": they do not count outside of this user namespace"
+                      : ": it does not count outside of this user namespace";
     return unknown(capability, std::move(reason), fix_privilege(context.host(), privilege));
   }
-  reason += " is held: a seccomp filter, a security module or the kernel's vendor forbids it";
+  if (context.host().seccomp) {
+    reason += ": this process has a seccomp filter, which may be what forbids it";
+    return unknown(capability, std::move(reason), fix_seccomp(context.host()));
+  }
+  if (lockdown.empty()) {
+    reason += ": kernel lockdown (securityfs does not say), a security module or the kernel's vendor forbids it";
+    return unknown(capability, std::move(reason), fix_securityfs(context));
+  }
+  reason += ": a security module or the kernel's vendor forbids it";
   return unknown(capability, std::move(reason));
+}
+
+std::string fix_securityfs(ProbeContext& context) {
+  return fix_on_host(context.host(), "sudo mount -t securityfs securityfs /sys/kernel/security");
+}
+
+Answer sysfs_not_mounted(ProbeContext& context, Capability capability) {
+  return unknown(capability, "sysfs is not mounted", fix_on_host(context.host(), "sudo mount -t sysfs sysfs /sys"));
 }
 
 Answer not_concluded(ProbeContext& context, Capability capability, std::string_view what, Privilege privilege,

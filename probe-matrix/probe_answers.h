@@ -17,8 +17,8 @@ namespace tracer {
 [[nodiscard]] Answer unsupported(Capability capability, std::string reason, std::string fix = {});
 [[nodiscard]] Answer unknown(Capability capability, std::string reason, std::string fix = {});
 
-// EPERM or EACCES: says whether the privilege is missing or, held, was overruled by a policy, and names lockdown if it
-// is on.
+// EPERM or EACCES: says whether the privilege is missing or, held, was overruled by a policy, and names that as far as
+// it can be told.
 [[nodiscard]] Answer not_permitted(ProbeContext& context, Capability capability, std::string_view what,
                                    Privilege privilege);
 
@@ -32,6 +32,9 @@ namespace tracer {
 
 // What may be typed to leave lockdown.
 inline constexpr std::string_view fix_lockdown = "boot with lockdown=integrity, or without Secure Boot";
+
+[[nodiscard]] std::string fix_securityfs(ProbeContext& context);
+[[nodiscard]] Answer sysfs_not_mounted(ProbeContext& context, Capability capability);
 
 // A file that holds one word or number, without the line's end.
 [[nodiscard]] Result<std::string> read_word(System& system, const std::string& path);

@@ -12,6 +12,7 @@
 #include "probe-matrix/network_probes.h"
 #include "probe-matrix/place_probes.h"
 #include "probe-matrix/privilege_probes.h"
+#include "probe-matrix/report.h"
 
 namespace tracer {
 namespace {
@@ -37,6 +38,8 @@ constexpr std::array probe_rows{
     Probe{packet_socket, packet, "", "", probe_packet_socket},
     Probe{tracefs_instance, tracing, "3.10", "", probe_tracefs_instance},
     Probe{proc_events, netlink, "2.6.15", "", probe_proc_events},
+    Probe{proc_mounted, file, "", "", probe_proc_mounted},
+    Probe{proc_net_tcp, file, "", "", probe_proc_net_tcp},
     Probe{kernel_symbols, kernel, "", "", probe_kernel_symbols},
     Probe{function_tracing, kernel, "", "", probe_function_tracing},
     Probe{bpf_jit, kernel, "", "", probe_bpf_jit},
@@ -106,6 +109,7 @@ CapabilityReport probe_those(System& system, Wanted wanted) {
     if (!wanted(probe.capability)) continue;
     report.answers.push_back(probe.capability == memlock_unlimited ? *memlock : probe.run(context));
   }
+  explain_without_bpf(report);
   return report;
 }
 
@@ -140,12 +144,13 @@ std::string_view to_string(Family family) {
 const Result<HookTypes>& ProbeContext::hook_types() {
   if (hook_types_) return *hook_types_;
   std::array wanted{BtfWanted{BtfKind::type_definition, "btf_trace_sys_enter"},
-                    BtfWanted{BtfKind::function, "bpf_fentry_test1"}, BtfWanted{BtfKind::function, "bpf_rdonly_cast"}};
+                    BtfWanted{BtfKind::function, "bpf_fentry_test1"}, BtfWanted{BtfKind::function, "bpf_rdonly_cast"},
+                    BtfWanted{BtfKind::function, "bpf_preempt_disable"}};
   const Result<std::string> image = system_.read_file(kernel_types_path, kernel_types_bytes_max);
   if (!image) return hook_types_.emplace(std::unexpected(image.error()));
   if (Result<void> found = find_btf_ids(as_bytes(*image), wanted); !found)
     return hook_types_.emplace(std::unexpected(std::move(found).error()));
-  return hook_types_.emplace(HookTypes{wanted[0].id, wanted[1].id, wanted[2].id});
+  return hook_types_.emplace(HookTypes{wanted[0].id, wanted[1].id, wanted[2].id, wanted[3].id});
 }
 
 const Host& ProbeContext::host() {

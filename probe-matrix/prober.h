@@ -17,7 +17,8 @@ namespace tracer {
 struct HookTypes {
   std::uint32_t sys_enter_tracepoint = 0;
   std::uint32_t test_function = 0;
-  std::uint32_t rdonly_cast = 0;  // what programs read kernel objects with where they may not read any memory
+  std::uint32_t rdonly_cast = 0;      // what programs read kernel objects with where they may not read any memory
+  std::uint32_t preempt_disable = 0;  // by what programs stay on their processor
 };
 
 // What one run of the prober shares among its rows.

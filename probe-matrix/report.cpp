@@ -97,6 +97,18 @@ bool is_fact(Capability capability) {
   return index < probes().size() && probes()[index].family >= Family::policy;
 }
 
+void explain_without_bpf(CapabilityReport& report) {
+  const Answer* found = report.find(bpf_syscall);
+  if (found == nullptr || found->verdict != Verdict::unsupported) return;
+  const Answer none = *found;
+  for (const Dependency& edge : dependencies) {
+    const auto dependent = std::ranges::find(report.answers, edge.dependent, &Answer::capability);
+    if (edge.needs != bpf_syscall || dependent == report.answers.end() || dependent->verdict == Verdict::supported)
+      continue;
+    *dependent = {edge.dependent, Verdict::unsupported, "needs bpf_syscall: " + none.reason, none.fix};
+  }
+}
+
 CapabilityReport without(CapabilityReport report, Capability capability) {
   switch_off(report, capability, std::string(reason_switched_off));
   // One pass is enough: nothing that depends on something is itself depended on.

@@ -25,6 +25,9 @@ inline constexpr std::string_view not_permitted_prefix = "not permitted: ";
 // How the reason of an answer ends that was taken away by the user.
 inline constexpr std::string_view reason_switched_off = "switched off by --without";
 
+// Where there is no bpf(2) at all, whatever needs it says so, and not what its own refusal looked like.
+void explain_without_bpf(CapabilityReport& report);
+
 // The report of a machine that has neither `capability` nor what cannot be had without it.
 [[nodiscard]] CapabilityReport without(CapabilityReport report, Capability capability);
 

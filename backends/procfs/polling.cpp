@@ -22,6 +22,7 @@ using procfs::MeasuredSocket;
 using procfs::ProcReader;
 using procfs::SockDiag;
 
+constexpr std::string_view connector_prefix = "proc connector: ";
 constexpr std::size_t notices_per_read_max = 1024;
 constexpr int failed_looks_max = 5;  // in a row; then the backend is broken
 
@@ -233,6 +234,15 @@ constexpr std::array<std::string_view, 2> never_known{"protocol", "transactions"
 constexpr std::array<std::string_view, 4> never_known_of_tables{"client_to_server", "server_to_client", "rtt_ms",
                                                                 "retransmits"};
 
+// One that lists TCP sockets: the kernel's modules for it may not be loaded.
+Result<SockDiag> open_sock_diag() {
+  auto made = SockDiag::open();
+  if (!made) return made;
+  std::vector<procfs::ListedSocket> listeners;
+  if (const auto tried = made->listeners(listeners, 1); !tried) return std::unexpected(tried.error());
+  return made;
+}
+
 }  // namespace
 
 Result<OpenedBackend> open_polling(PollingOptions options) {
@@ -243,34 +253,28 @@ Result<OpenedBackend> open_polling(PollingOptions options) {
 
   OpenedBackend opened;
   opened.kind = BackendKind::procfs;
-  opened.mechanism = Mechanism::sock_diag;
-  std::optional<SockDiag> sock_diag;
-  std::string why_not = "switched off by request";
-  if (options.use_sock_diag) {
-    auto made = SockDiag::open();
-    std::vector<procfs::ListedSocket> listeners;
-    Result<SockDiag::Dump> tried = made ? made->listeners(listeners, 1) : std::unexpected(made.error());
-    if (tried) {
-      sock_diag.emplace(*std::move(made));
-    } else {
-      why_not = tried.error().context;
-    }
-  }
-  opened.outcomes.push_back({"sock_diag", sock_diag.has_value(), sock_diag ? std::string{} : why_not});
-  std::optional<DestroyWatch> notices;
-  if (sock_diag && options.use_destroy_notices) {
-    if (auto made = DestroyWatch::open()) {
-      notices.emplace(*std::move(made));
-    } else {
-      why_not = made.error().context;
-    }
-  }
-  opened.outcomes.push_back({"notices of closed sockets", notices.has_value(), notices ? std::string{} : why_not});
+  opened.mechanism = options.mechanism;
   opened.missing.assign(never_known.begin(), never_known.end());
-  if (!sock_diag) {
-    opened.mechanism = Mechanism::poll;
+  std::optional<SockDiag> sock_diag;
+  std::optional<DestroyWatch> notices;
+  std::string why_no_notices = "switched off by request";
+  if (options.mechanism == Mechanism::sock_diag) {
+    auto made = open_sock_diag();
+    if (!made) return std::unexpected(made.error());
+    sock_diag.emplace(*std::move(made));
+    opened.outcomes.push_back({"sock_diag", true, {}});
+    if (options.use_destroy_notices) {
+      auto watch = DestroyWatch::open();
+      if (watch) notices.emplace(*std::move(watch));
+      if (!watch) why_no_notices = watch.error().context;
+    }
+  } else {
     opened.missing.insert(opened.missing.end(), never_known_of_tables.begin(), never_known_of_tables.end());
+    opened.outcomes.push_back({"/proc/net/tcp", true, {}});
+    why_no_notices = "only sock_diag has them: a connection that begins and ends between two looks is not seen";
   }
+  opened.outcomes.push_back(
+      {"notices of closed sockets", notices.has_value(), notices ? std::string{} : std::move(why_no_notices)});
   if (!options.owners) {
     SocketOwnersOptions of_owners;
     of_owners.proc_root = options.proc_root;
@@ -281,7 +285,9 @@ Result<OpenedBackend> open_polling(PollingOptions options) {
   }
   if (options.owners) {
     const auto& error = options.owners->proc_connector_error();
-    opened.outcomes.push_back({"proc connector", !error, error ? error->context : std::string{}});
+    std::string why_not = error ? error->context : std::string{};
+    if (why_not.starts_with(connector_prefix)) why_not.erase(0, connector_prefix.size());  // the line names it already
+    opened.outcomes.push_back({"proc connector", !error, std::move(why_not)});
   }
 
   SocketSource source(*std::move(proc), own_namespace, std::move(sock_diag), options.sockets_max);

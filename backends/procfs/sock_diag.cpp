@@ -112,8 +112,14 @@ int on_interrupted_dump(nl_msg*, void* context) {
   return NL_OK;  // the message itself is delivered after this
 }
 
-int on_finish(nl_msg*, void* context) {
-  static_cast<Replies*>(context)->done = true;
+// The end of a list also says what ended it early: ENOENT, where inet_diag is loaded and tcp_diag is not.
+int on_finish(nl_msg* message, void* context) {
+  auto& replies = *static_cast<Replies*>(context);
+  const nlmsghdr* header = nlmsg_hdr(message);
+  std::int32_t code = 0;
+  if (nlmsg_datalen(header) >= static_cast<int>(sizeof code)) std::memcpy(&code, nlmsg_data(header), sizeof code);
+  if (code < 0) replies.os_error = -code;
+  replies.done = true;
   return NL_STOP;
 }
 

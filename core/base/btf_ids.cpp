@@ -100,7 +100,14 @@ Result<Sections> sections_of(Bytes image) {
 std::uint32_t kind_of(const BtfType& type) { return (type.info >> 24) & 0x1f; }
 std::uint32_t members_of(const BtfType& type) { return type.info & 0xffff; }
 
-// Calls visit(id, type) for one type after the other until it answers false.
+struct BtfMember {
+  std::uint32_t name_offset;
+  std::uint32_t type;
+  std::uint32_t offset;
+};
+
+// Calls visit(id, type, tail) for one type after the other until it answers false. `tail` is what follows its fixed
+// part.
 template <typename Visit>
 Result<void> walk(Bytes types, Visit visit) {
   std::size_t offset = 0;
@@ -113,8 +120,9 @@ Result<void> walk(Bytes types, Visit visit) {
     offset += sizeof type;
     if (types.size() - offset < static_cast<std::size_t>(tail))
       return malformed("type " + std::to_string(id) + " is cut off");
-    offset += static_cast<std::size_t>(tail);
-    if (!visit(id, type)) return {};
+    const Bytes behind = types.subspan(offset, static_cast<std::size_t>(tail));
+    offset += behind.size();
+    if (!visit(id, type, behind)) return {};
   }
   return {};
 }
@@ -125,7 +133,7 @@ Result<void> find_btf_ids(Bytes image, std::span<BtfWanted> wanted) {
   const auto sections = sections_of(image);
   if (!sections) return std::unexpected(sections.error());
   std::size_t left = wanted.size();
-  return walk(sections->types, [&](std::uint32_t id, const BtfType& type) {
+  return walk(sections->types, [&](std::uint32_t id, const BtfType& type, Bytes) {
     for (BtfWanted& want : wanted) {
       if (want.id != 0 || static_cast<std::uint32_t>(want.kind) != kind_of(type)) continue;
       if (!name_is(sections->strings, type.name_offset, want.name)) continue;
@@ -141,7 +149,7 @@ Result<std::uint32_t> count_btf_parameters(Bytes image, std::uint32_t prototype)
   const auto sections = sections_of(image);
   if (!sections) return std::unexpected(sections.error());
   std::optional<std::uint32_t> count;
-  const auto walked = walk(sections->types, [&](std::uint32_t id, const BtfType& type) {
+  const auto walked = walk(sections->types, [&](std::uint32_t id, const BtfType& type, Bytes) {
     if (id != prototype) return true;
     if (kind_of(type) == kind_function_prototype) count = members_of(type);
     return false;
@@ -149,6 +157,24 @@ Result<std::uint32_t> count_btf_parameters(Bytes image, std::uint32_t prototype)
   if (!walked) return std::unexpected(walked.error());
   if (!count) return malformed("type " + std::to_string(prototype) + " is no function prototype");
   return *count;
+}
+
+Result<std::uint32_t> find_btf_member(Bytes image, std::uint32_t structure, std::string_view member) {
+  const auto sections = sections_of(image);
+  if (!sections) return std::unexpected(sections.error());
+  std::optional<std::uint32_t> found;
+  const auto walked = walk(sections->types, [&](std::uint32_t id, const BtfType& type, Bytes tail) {
+    if (id != structure) return true;
+    if (kind_of(type) != static_cast<std::uint32_t>(BtfKind::structure)) return false;
+    found = 0;
+    BtfMember each{};
+    for (std::size_t at = 0; read_at(tail, at, each); at += sizeof each)
+      if (name_is(sections->strings, each.name_offset, member)) found = each.type;
+    return false;
+  });
+  if (!walked) return std::unexpected(walked.error());
+  if (!found) return malformed("type " + std::to_string(structure) + " is no structure");
+  return *found;
 }
 
 }  // namespace tracer

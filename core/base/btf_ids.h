@@ -37,4 +37,8 @@ struct BtfWanted {
 // id is not one of a prototype.
 [[nodiscard]] Result<std::uint32_t> count_btf_parameters(Bytes image, std::uint32_t prototype);
 
+// The id of the type of a structure's member; 0 where it has no member of that name. Errc::malformed where the id is
+// not one of a structure.
+[[nodiscard]] Result<std::uint32_t> find_btf_member(Bytes image, std::uint32_t structure, std::string_view member);
+
 }  // namespace tracer

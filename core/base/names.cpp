@@ -94,6 +94,8 @@ std::string_view to_string(Mechanism mechanism) {
       return "file";
     case Mechanism::sock_diag:
       return "sock_diag";
+    case Mechanism::proc_net:
+      return "proc_net";
     case Mechanism::proc_events:
       return "proc_events";
     case Mechanism::fanotify:
@@ -140,6 +142,10 @@ std::string_view to_string(Capability capability) {
       return "tracefs_instance";
     case Capability::proc_events:
       return "proc_events";
+    case Capability::proc_mounted:
+      return "proc_mounted";
+    case Capability::proc_net_tcp:
+      return "proc_net_tcp";
     case Capability::kernel_symbols:
       return "kernel_symbols";
     case Capability::function_tracing:

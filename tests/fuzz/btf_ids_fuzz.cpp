@@ -27,6 +27,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto parameters = tracer::count_btf_parameters(image, want.prototype);
     constexpr std::size_t parameter_bytes = 8;
     if (parameters && *parameters > size / parameter_bytes) std::abort();
+    (void)tracer::find_btf_member(image, want.id, "a");
   }
   return 0;
 }

@@ -36,7 +36,7 @@ EXPECTED = {
     "bpf_eperm perf_eperm": NO_BPF,  # an own instance of tracefs is left
     "bpf_eperm no_tracefs": {**NO_BPF, "process": "procfs/proc_events", "file": NOTHING},
     "bpf_eperm no_tracefs no_proc_events": {**NO_BPF, "process": "procfs/poll", "file": NOTHING},
-    "bpf_eperm packet_eperm no_sock_diag": {**NO_BPF_NO_PACKETS, "connection": NOTHING},
+    "bpf_eperm packet_eperm no_sock_diag": {**NO_BPF_NO_PACKETS, "connection": "procfs/proc_net"},
     "perf_eperm": {},
     "packet_eperm": {},
     "fanotify_eperm": {},

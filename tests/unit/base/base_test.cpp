@@ -107,7 +107,8 @@ TEST(Spelling, IsWhatTheDocumentsSay) {
   EXPECT_EQ(backends, "ebpf tracepoint pcap procfs ");
   EXPECT_EQ(
       mechanisms,
-      "fentry kprobe uprobe tp_btf raw_tp syscall_tp tracefs af_packet file sock_diag proc_events fanotify poll ");
+      "fentry kprobe uprobe tp_btf raw_tp syscall_tp tracefs af_packet file sock_diag proc_net proc_events fanotify "
+      "poll ");
 }
 
 }  // namespace

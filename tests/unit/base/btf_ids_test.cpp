@@ -24,6 +24,8 @@ class Image {
     words({name_offset, (kind << 24) | members, other_type});
     types_.append(tail_bytes, '\x5a');
   }
+  // Of the structure that was added last with no bytes behind it.
+  void member(std::uint32_t name_offset, std::uint32_t type) { words({name_offset, type, 0}); }
   [[nodiscard]] std::string build() const {
     std::string image("\x9f\xeb\x01\x00", 4);
     const std::array<std::uint32_t, 5> rest{24, 0, static_cast<std::uint32_t>(types_.size()),
@@ -126,6 +128,26 @@ TEST(BtfIds, WhatIsNoPrototypeHasNoParameters) {
     EXPECT_EQ(counted.error().code, Errc::malformed);
   }
   EXPECT_EQ(count_btf_parameters(as_bytes(image), 11), 2U) << "the prototype among them";
+}
+
+// As the ring buffer's lock looks on a realtime kernel that has the old one.
+TEST(BtfIds, FindsTheTypeOfAMember) {
+  Image image;
+  image.type(8, image.name("lock_t"), 0, 0, 3);
+  image.type(4, image.name("ring"), 2, 0, 64);
+  image.member(image.name("mask"), 7);
+  image.member(image.name("lock"), 1);
+  image.type(4, image.name("empty"));
+  const std::string bytes = image.build();
+  EXPECT_EQ(find_btf_member(as_bytes(bytes), 2, "lock"), 1U);
+  EXPECT_EQ(find_btf_member(as_bytes(bytes), 2, "mask"), 7U);
+  EXPECT_EQ(find_btf_member(as_bytes(bytes), 2, "loc"), 0U) << "only the beginning of a name";
+  EXPECT_EQ(find_btf_member(as_bytes(bytes), 3, "lock"), 0U);
+  for (const std::uint32_t id : {0U, 1U, 4U, 0xffffffffU}) {
+    const auto found = find_btf_member(as_bytes(bytes), id, "lock");
+    ASSERT_FALSE(found) << id;
+    EXPECT_EQ(found.error().code, Errc::malformed);
+  }
 }
 
 TEST(BtfIds, SomethingElseEntirely) {

@@ -7,6 +7,7 @@
 #include <linux/bpf.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -30,11 +31,14 @@ class FakeSystem final : public System {
   std::map<std::string, File> links;
   std::function<long(const bpf_attr&)> on_map_create, on_prog_load, on_raw_tracepoint_open, on_enable_stats;
   std::map<long, long> results;  // by system call number
+  std::string kernel_version;    // of uname
   std::string reply;             // what recvfrom gives
   int closed_slowly = 0;
   std::uint32_t child = 4711;             // what run_child() starts
   std::vector<std::string> proc_news;     // datagrams that come once the child ran, first first
   std::vector<std::string> made_folders;  // and not removed again
+  std::uint64_t probed_calls = 0;         // what a perf event has counted
+  int attached = 0;
   bool locked_memory_allowed = false;
   std::uint64_t locked_memory_bytes = RLIM_INFINITY;
 
@@ -57,6 +61,7 @@ class FakeSystem final : public System {
       const auto& attributes = *reinterpret_cast<const bpf_attr*>(arguments[1]);
       if (arguments[0] == BPF_MAP_CREATE) return answer(on_map_create, attributes);
       if (arguments[0] == BPF_PROG_LOAD) return answer(on_prog_load, attributes);
+      if (arguments[0] == BPF_RAW_TRACEPOINT_OPEN) ++attached;
       if (arguments[0] == BPF_RAW_TRACEPOINT_OPEN) return answer(on_raw_tracepoint_open, attributes);
       if (arguments[0] == BPF_ENABLE_STATS) return answer(on_enable_stats, attributes);
       ADD_FAILURE() << "a probe used bpf command " << arguments[0];
@@ -64,8 +69,17 @@ class FakeSystem final : public System {
     if (const auto found = results.find(number); found != results.end() && found->second < 0) return found->second;
     for (const long plain : {SYS_ioctl, SYS_sendto, SYS_bind, SYS_setsockopt, SYS_fanotify_mark})
       if (number == plain) return 0;
+    if (number == SYS_uname) {
+      auto& names = *reinterpret_cast<utsname*>(arguments[0]);
+      kernel_version.copy(names.version, sizeof(names.version) - 1);
+      return 0;
+    }
     if (number == SYS_mkdirat) return made_folders.emplace_back(reinterpret_cast<const char*>(arguments[1])), 0;
     if (number == SYS_unlinkat) return std::erase(made_folders, reinterpret_cast<const char*>(arguments[1])), 0;
+    if (number == SYS_read) {
+      std::memcpy(reinterpret_cast<void*>(arguments[1]), &probed_calls, sizeof probed_calls);
+      return sizeof probed_calls;
+    }
     if (number == SYS_ppoll) return proc_news.empty() ? 0 : 1;
     if (number == SYS_recvfrom && !proc_news.empty()) {
       reply = proc_news.front();

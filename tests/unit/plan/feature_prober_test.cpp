@@ -201,6 +201,8 @@ TEST(Place, MachinesAndKernels) {
   EXPECT_EQ(ask(system, Capability::in_virtual_machine).verdict, no);
   system.files["/proc/cpuinfo"] = {"model name\t: x\nflags\t\t: fpu hypervisor\n"};
   EXPECT_EQ(ask(system, Capability::in_virtual_machine).verdict, yes);
+  system.files["/proc/cpuinfo"] = {"vendor_id\t: User Mode Linux\nmode\t\t: skas\nhost\t\t: Linux\n"};
+  EXPECT_EQ(ask(system, Capability::in_virtual_machine).reason, "user-mode Linux");
   system.files["/sys/class/dmi/id/sys_vendor"] = {"QEMU\n"};
   EXPECT_EQ(ask(system, Capability::in_virtual_machine).reason, "QEMU (QEMU)");
   system.files["/proc/sys/kernel/osrelease"] = {"6.1.0-13-amd64\n"};

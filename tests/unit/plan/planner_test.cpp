@@ -253,6 +253,8 @@ TEST(Planner, SocketStatesAloneAreTakenOnlyWhenAskedFor) {
   };
   CapabilityReport report = without(everything_supported(), Capability::bpf_syscall);
   report = without(without(std::move(report), Capability::packet_socket), Capability::sock_diag);
+  EXPECT_EQ(connection_of(report, {}).mechanism, Mechanism::proc_net);
+  report = without(std::move(report), Capability::proc_net_tcp);
   const FacetPlan nothing = connection_of(report, {});
   EXPECT_FALSE(nothing.backend);
   EXPECT_EQ(reason_for(nothing, Mechanism::tracefs), reason_only_when_asked);

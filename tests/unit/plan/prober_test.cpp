@@ -25,10 +25,10 @@ std::int32_t helper_called_by(const bpf_attr& attributes) {
   return 0;
 }
 
-std::string error_reply(std::int32_t code) {
+std::string error_reply(std::int32_t code, std::uint16_t type = NLMSG_ERROR) {
   nlmsghdr header{};
   header.nlmsg_len = sizeof header + sizeof code;
-  header.nlmsg_type = NLMSG_ERROR;
+  header.nlmsg_type = type;
   std::string bytes(reinterpret_cast<const char*>(&header), sizeof header);
   bytes.append(reinterpret_cast<const char*>(&code), sizeof code);
   return bytes;
@@ -63,8 +63,9 @@ TEST(Probes, PermissionIsNeverUnsupported) {
       system.files[path] = {"", error};
     system.links["/proc/1/fd/0"] = {"", error};
     for (const char* path :
-         {"/sys/kernel/tracing/events/sched/sched_process_exec/id", "/proc/kallsyms", "/proc/1/maps",
-          "/sys/kernel/tracing/events/sock/inet_sock_set_state/id", "/sys/bus/event_source/devices/uprobe/type"})
+         {"/sys/kernel/tracing/events/sched/sched_process_exec/id", "/proc/kallsyms", "/proc/1/maps", "/proc/self/stat",
+          "/proc/self/net/tcp", "/sys/kernel/tracing/events/sock/inet_sock_set_state/id",
+          "/sys/bus/event_source/devices/uprobe/type"})
       system.files[path] = {"", error};
     system.on_enable_stats = refuse;
     for (const long number : {SYS_fanotify_init, SYS_mkdirat}) system.results[number] = refusal;
@@ -88,6 +89,9 @@ TEST(Probes, ARefusalInSpiteOfThePrivilegeIsBlamedOnAPolicy) {
   const Answer answer = ask(system, Capability::raw_tp);
   EXPECT_EQ(answer.verdict, Verdict::unknown);
   EXPECT_NE(answer.reason.find("although CAP_PERFMON is held"), std::string::npos) << answer.reason;
+  EXPECT_NE(answer.reason.find("kernel lockdown (securityfs does not say)"), std::string::npos) << answer.reason;
+  system.files["/sys/kernel/security/lockdown"] = {"[none] integrity confidentiality\n"};
+  EXPECT_EQ(ask(system, Capability::raw_tp).reason.find("lockdown"), std::string::npos);
   system.files["/sys/kernel/security/lockdown"] = {"none integrity [confidentiality]\n"};
   EXPECT_NE(ask(system, Capability::raw_tp).reason.find("lockdown in mode confidentiality"), std::string::npos);
 }
@@ -141,12 +145,18 @@ TEST(Probes, TracefsNotMountedComesWithTheCommandThatMountsIt) {
   const Answer answer = ask(system, Capability::tracefs);
   EXPECT_EQ(answer.verdict, Verdict::unknown);
   EXPECT_EQ(answer.fix, "sudo mount -t tracefs tracefs /sys/kernel/tracing");
-  EXPECT_EQ(ask(system, Capability::syscall_tp).verdict, Verdict::unknown);
+  system.results[SYS_mkdirat] = -ENOENT;
+  for (const Capability dependent : {Capability::syscall_tp, Capability::exec_tp, Capability::tracefs_instance}) {
+    EXPECT_EQ(ask(system, dependent).verdict, Verdict::unknown);
+    EXPECT_EQ(ask(system, dependent).reason, "needs tracefs: tracefs is not mounted");
+    EXPECT_EQ(ask(system, dependent).fix, answer.fix);
+  }
 }
 
 TEST(Probes, TracefsWithoutSyscallEvents) {
   FakeSystem system;
-  system.files["/sys/kernel/tracing"] = system.files["/sys/kernel/tracing/events"] = {"", EISDIR};
+  system.files["/sys/kernel/tracing"] = {"", EISDIR};
+  system.files["/sys/kernel/tracing/events/enable"] = {"0\n"};
   EXPECT_EQ(ask(system, Capability::tracefs).verdict, Verdict::unsupported);
 }
 
@@ -158,14 +168,18 @@ TEST(Probes, TheOldMountPointOfTracefsServes) {
   EXPECT_EQ(system.closed_slowly, 1);
 }
 
-TEST(Probes, PerfEventParanoidIsNamed) {
+TEST(Probes, PerfEventParanoidIsNamedWhereItIsWhatForbids) {
   FakeSystem system;
-  system.become_root();
+  system.files["/proc/self/status"] = {"Name:\tx\nUid:\t0\t0\t0\t0\nCapEff:\t000000c000000000\n"};  // no CAP_SYS_ADMIN
   system.files["/proc/sys/kernel/perf_event_paranoid"] = {"4\n"};
   system.results[SYS_perf_event_open] = -EACCES;
   const Answer answer = ask(system, Capability::perf_event_open);
   EXPECT_NE(answer.reason.find("kernel.perf_event_paranoid is 4"), std::string::npos) << answer.reason;
   EXPECT_EQ(answer.fix, "sudo sysctl kernel.perf_event_paranoid=2");
+  EXPECT_TRUE(lacks_privilege(answer.reason));
+  system.become_root();
+  const Answer admin = ask(system, Capability::perf_event_open);
+  EXPECT_EQ(admin.reason.find("perf_event_paranoid"), std::string::npos) << admin.reason;
 }
 
 TEST(Probes, NoKprobes) {
@@ -185,6 +199,14 @@ TEST(Probes, SockDiagWithoutItsModule) {
   const Answer answer = ask(system, Capability::sock_diag);
   EXPECT_EQ(answer.verdict, Verdict::unsupported);
   EXPECT_EQ(answer.fix, "sudo modprobe tcp_diag");
+  system.files["/proc/sys/kernel/osrelease"] = {"7.1.13\n"};
+  system.files["/proc/1/cgroup"] = {"0::/\n"};
+  EXPECT_NE(ask(system, Capability::sock_diag).fix.find("whoever starts this machine"), std::string::npos)
+      << "nor are the kernel's modules here";
+  system.reply = error_reply(-ENOENT, NLMSG_DONE);
+  EXPECT_EQ(ask(system, Capability::sock_diag).verdict, Verdict::unsupported) << "inet_diag alone is loaded";
+  system.reply = error_reply(0, NLMSG_DONE);
+  EXPECT_EQ(ask(system, Capability::sock_diag).verdict, Verdict::supported) << "nobody listens";
   system.reply = "short";
   EXPECT_EQ(ask(system, Capability::sock_diag).verdict, Verdict::unknown);
 }

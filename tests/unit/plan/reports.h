@@ -34,7 +34,8 @@ inline CapabilityReport hardened_machine() {
 inline CapabilityReport unprivileged_machine() {
   CapabilityReport report = everything_supported();
   for (Answer& answer : report.answers)
-    if (answer.capability != Capability::btf && answer.capability != Capability::sock_diag)
+    if (answer.capability != Capability::btf && answer.capability != Capability::sock_diag &&
+        answer.capability != Capability::proc_mounted && answer.capability != Capability::proc_net_tcp)
       answer = {answer.capability, Verdict::unknown, "not permitted: needs CAP_BPF (or root)", "sudo tracer"};
   return report;
 }

@@ -51,6 +51,8 @@ TEST(Rungs, GoldenTableOfConnection) {
             "retransmits client_to_server.witnessed server_to_client.witnessed\n"
             "pcap/af_packet needs packet_socket missing rtt_ms tcp_state retransmits\n"
             "procfs/sock_diag needs sock_diag missing protocol transactions\n"
+            "procfs/proc_net needs proc_net_tcp missing client_to_server server_to_client rtt_ms retransmits protocol "
+            "transactions\n"
             "tracepoint/tracefs needs tracefs_instance missing client_to_server server_to_client rtt_ms retransmits "
             "protocol transactions [only with --mechanism tracefs: each end would be a record of its own, without "
             "sizes]\n");
@@ -66,7 +68,7 @@ TEST(Rungs, GoldenTableOfProcessAndFile) {
             "signal\n"
             "tracepoint/tracefs needs tracefs_instance missing exit_code signal\n"
             "procfs/proc_events needs proc_events\n"
-            "procfs/poll needs missing exit_code signal\n");
+            "procfs/poll needs proc_mounted missing exit_code signal\n");
   EXPECT_EQ(table_of(Facet::file),
             "tracepoint/tp_btf needs bpf_syscall btf tp_btf bpf_ring_buffer [not built into this version]\n"
             "tracepoint/syscall_tp needs bpf_syscall perf_event_open tracefs syscall_tp [not built into this "

@@ -182,13 +182,13 @@ TEST(PollingLive, ABeatIsALook) {
   EXPECT_EQ(watched.client(connection).opened, 1);
 }
 
-TEST(PollingLive, WithoutSockDiagConnectionsAreToldWithoutBytes) {
+TEST(PollingLive, OfTheTablesOfProcConnectionsAreToldWithoutBytes) {
   PollingOptions options;
-  options.use_sock_diag = false;
+  options.mechanism = Mechanism::proc_net;
   options.interval_ns = 20'000'000;
   Watched watched(std::move(options));
   ASSERT_TRUE(watched.opened.backend);
-  EXPECT_EQ(watched.opened.mechanism, Mechanism::poll);
+  EXPECT_EQ(watched.opened.mechanism, Mechanism::proc_net);
   EXPECT_FALSE(watched.opened.missing.empty());
   Connection connection = connect_over(Loopback::ipv4);
   exchange(connection.client.get(), connection.server.get(), 10);
