@@ -2,7 +2,7 @@
 
 import collections
 
-from compare import NOTHING, belonging, connection_keys, ports, wrong_party
+from compare import NOTHING, belonging, connection_keys, declared_missing, ports, wrong_party
 
 WAYS = (("client_to_server", "request_bytes"), ("server_to_client", "response_bytes"))
 
@@ -27,10 +27,14 @@ def label(connection):
     return f"connection {ports(connection)}"
 
 
-def wrong_ledger(connection, record):
+def wrong_ledger(connection, record, may_lack=NOTHING):
     """Where the tracer's count, the kernel's count or the gaps are not what was sent."""
     complaints = []
     for way, name in WAYS:
+        declared, wrong = declared_missing(way, record, may_lack, way in record)
+        complaints += wrong
+        if declared:
+            continue
         ledger = record.get(way, {})
         for count in ("moved", "witnessed"):
             if count == "witnessed" and f"{way}.witnessed" in record.get("missing", []):
@@ -55,7 +59,7 @@ def compare_connections(truths, records, may_lack=NOTHING):
             complaints.append(f"missing: {label(connection)}")
             continue
         record = candidates.pop(0)
-        wrong = wrong_ledger(connection, record)
+        wrong = wrong_ledger(connection, record, may_lack)
         for side in ("client", "server"):
             wrong += wrong_party(side, connection[side], record, may_lack)
         complaints += [f"{each}: {label(connection)}" for each in wrong]

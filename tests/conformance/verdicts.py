@@ -26,13 +26,15 @@ NAMED_SHARE_MIN = 0.05        # 0.35 when nothing else runs
 NAMED_COUNT_MIN = 100         # of fewer ends a share says nothing
 # Fields that a way of capturing may declare missing, in its plan or in a record. All others must be there and right.
 PROCESSES = frozenset(f"{side}.{name}" for side in ("client", "server") for name in ("pid", "process"))
+SIZES = frozenset(("client_to_server", "server_to_client"))
 MAY_LACK = {
+    ("procfs", "proc_net"): SIZES,  # who is connected with whom, and for how long
     ("pcap", "file"): PROCESSES,  # a file does not say who held the sockets
     # Looked up after the packet was seen: who is gone by then has no name.
     ("pcap", "af_packet"): PROCESSES,
 }
 # With connections that live for a while, nobody is gone.
-MAY_LACK_LINGERING = {("pcap", "file"): PROCESSES}
+MAY_LACK_LINGERING = {("pcap", "file"): PROCESSES, ("procfs", "proc_net"): SIZES}
 ENDS_UNSEEN = {"socket-layer": 2, "socket-layer-at-one-end": 1, "kernel-sockets": 2}  # for those; of each connection
 
 
@@ -60,16 +62,25 @@ def printable(text):
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
+def say(word, name, reason):
+    print(f"{word} {name} ({printable(reason)})" if reason else f"{word} {name}", flush=True)
+
+
 class Verdicts:
-    """Prints a line per scenario as it is judged: ok, FAIL, skip or blind. `capture`: backend and mechanism.
+    """Says a line per scenario as it is judged: ok, FAIL, skip or blind. `capture`: backend and mechanism.
     `reference`: the records of somebody else who watched the same; None: nobody did. `lingering`: no connection was
-    closed before everybody could look."""
+    closed before everybody could look. `names_may_lack`: processes cannot be looked up. `named_after_ns`: who looks
+    them up later is there by then; None: nobody knows when."""
 
     facet = "http"
 
-    def __init__(self, capture, time_tolerance_ns=TIME_TOLERANCE_NS, reference=None, lingering=False):
+    def __init__(self, capture, time_tolerance_ns=TIME_TOLERANCE_NS, reference=None, lingering=False,
+                 names_may_lack=False, named_after_ns=NAMED_AFTER_NS, say=say):
         self.capture, self.time_tolerance_ns, self.reference = capture, time_tolerance_ns, reference
         self.may_lack = (MAY_LACK_LINGERING if lingering else MAY_LACK).get(capture, NOTHING)
+        self.named_after_ns, self.say = named_after_ns, say
+        if names_may_lack:
+            self.may_lack |= PROCESSES
         self.counts = collections.Counter()
         self.tallies = collections.defaultdict(collections.Counter)
         self.ends_named = self.ends_told = 0  # of connections too short for all to be named
@@ -77,7 +88,7 @@ class Verdicts:
 
     def _say(self, kind, word, name, reason):
         self.counts[kind] += 1
-        print(f"{word} {name} ({printable(reason)})" if reason else f"{word} {name}", flush=True)
+        self.say(word, name, reason)
 
     def complain(self, name, complaints):
         """No complaint: it passed."""
@@ -114,7 +125,7 @@ class Verdicts:
         if self.capture[0] == "pcap":
             truths = as_looked_up(truths)
         complaints = compare(truths, records, self.time_tolerance_ns, self.may_lack)
-        if self.capture in LOOKED_UP_LATER:
+        if self.capture in LOOKED_UP_LATER and self.named_after_ns is not None:
             complaints += self._count_names(truths, records)
         if self.reference is not None:
             tallies, different = equality.compare_rungs(truths, self.reference, records,
@@ -130,7 +141,7 @@ class Verdicts:
         for record in belonging(truths, records):
             for side in ("client", "server"):
                 named = "pid" in record.get(side, {})
-                if lives.get(ports(record), 0) < NAMED_AFTER_NS:
+                if lives.get(ports(record), 0) < self.named_after_ns:
                     self.ends_told, self.ends_named = self.ends_told + 1, self.ends_named + named
                 elif not named:
                     complaints.append(f"{side} has no name, after {lives[ports(record)] // 1_000_000} ms: "

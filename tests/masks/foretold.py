@@ -15,8 +15,9 @@ NEEDS = {
     "tracepoint/tracefs": ("tracefs_instance",),
     "pcap/af_packet": ("packet_socket",),
     "procfs/sock_diag": ("sock_diag",),
+    "procfs/proc_net": ("proc_net_tcp",),
     "procfs/proc_events": ("proc_events",),
-    "procfs/poll": (),
+    "procfs/poll": ("proc_mounted",),
 }
 
 

@@ -5,6 +5,7 @@ usage: validate_doctor.py [--expect-invalid] [FILE | -- COMMAND...]      (neithe
 
 Exits 1 at the first violation. With a command: its output, whatever its exit status of 0 or 4.
 """
+import functools
 import json
 import pathlib
 import subprocess
@@ -13,6 +14,19 @@ import sys
 import jsonschema
 
 SCHEMA = pathlib.Path(__file__).resolve().parents[2] / "docs" / "schema" / "doctor.schema.json"
+
+
+@functools.cache
+def validator():
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+def check(report):
+    """What is wrong with it; None: nothing."""
+    error = next(validator().iter_errors(report), None)
+    return f"{error.json_path}: {error.message[:2000]}" if error else None
 
 
 def main():
@@ -28,11 +42,9 @@ def main():
         text = pathlib.Path(arguments[0]).read_bytes()
     else:
         text = sys.stdin.buffer.read()
-    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
-    jsonschema.Draft202012Validator.check_schema(schema)
-    error = next(jsonschema.Draft202012Validator(schema).iter_errors(json.loads(text)), None)
+    error = check(json.loads(text))
     if error and not invalid:
-        sys.exit(f"{error.json_path}: {error.message[:2000]}")
+        sys.exit(error)
     if invalid and not error:
         sys.exit("accepted")
     print("refused" if invalid else "valid")

@@ -7,6 +7,7 @@ Exits 1 at the first line that is no valid record. --stream: the first line must
 trace_end, and neither may be anywhere else. --expect-invalid: every single line must be refused (tests of the schema).
 """
 import argparse
+import functools
 import json
 import pathlib
 import sys
@@ -16,6 +17,7 @@ import jsonschema
 SCHEMA = pathlib.Path(__file__).resolve().parents[2] / "docs" / "schema" / "records.schema.json"
 
 
+@functools.cache
 def load_validators():
     """One validator per event type: errors of the type that was meant, instead of "not valid under any of these"."""
     schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
@@ -64,30 +66,35 @@ def stream_error(names):
     return None
 
 
+def check(source, data, stream=False, expect_invalid=False):
+    """How many lines there are, and what is wrong with the first wrong one; None: nothing."""
+    if data and not data.endswith(b"\n"):
+        return 0, f"{source}: the last line has no end"
+    validators, names = load_validators(), []
+    for number, line in enumerate(data.split(b"\n")[:-1], 1):
+        error, name = error_of(line, validators)
+        if expect_invalid and not error:
+            return number, f"{source}:{number}: accepted: {line[:300]!r}"
+        if error and not expect_invalid:
+            return number, f"{source}:{number}: {error[:2000]}\n{line[:2000].decode('utf-8', 'replace')}"
+        names.append(name)
+    error = stream_error(names) if stream else None
+    return len(names), f"{source}: {error}" if error else None
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--stream", action="store_true")
     parser.add_argument("--expect-invalid", action="store_true")
     parser.add_argument("files", nargs="*", type=pathlib.Path)
     options = parser.parse_args()
-    validators = load_validators()
     inputs = [(str(path), path.read_bytes()) for path in options.files] or [("stdin", sys.stdin.buffer.read())]
     total = 0
     for source, data in inputs:
-        if data and not data.endswith(b"\n"):
-            sys.exit(f"{source}: the last line has no end")
-        names = []
-        for number, line in enumerate(data.split(b"\n")[:-1], 1):
-            error, name = error_of(line, validators)
-            if options.expect_invalid and not error:
-                sys.exit(f"{source}:{number}: accepted: {line[:300]!r}")
-            if error and not options.expect_invalid:
-                sys.exit(f"{source}:{number}: {error[:2000]}\n{line[:2000].decode('utf-8', 'replace')}")
-            names.append(name)
-        error = stream_error(names) if options.stream else None
+        count, error = check(source, data, options.stream, options.expect_invalid)
         if error:
-            sys.exit(f"{source}: {error}")
-        total += len(names)
+            sys.exit(error)
+        total += count
     if total == 0:
         sys.exit("no records at all")
     print(f"{total} lines {'refused' if options.expect_invalid else 'valid'}")
