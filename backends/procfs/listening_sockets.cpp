@@ -24,8 +24,7 @@ bool listens_for(const Endpoint& listening, const Endpoint& local) {
 void ListeningSockets::refresh() {
   const std::uint64_t began_ns = now_ns_();
   if (began_ns < next_refresh_ns_) return;
-  std::vector<ListedSocket> fresh;
-  if (sock_diag_.listeners(fresh, sockets_max_)) sockets_ = std::move(fresh);
+  if (auto fresh = all_.listeners()) sockets_ = *std::move(fresh);
   const std::uint64_t done_ns = now_ns_();
   next_refresh_ns_ = done_ns + std::max(refresh_interval_ns_min, (done_ns - began_ns) * refresh_cost_factor);
 }
@@ -33,9 +32,9 @@ void ListeningSockets::refresh() {
 std::vector<SocketFacts> ListeningSockets::at(const Endpoint& local) {
   refresh();
   std::vector<SocketFacts> exact, any;
-  for (const ListedSocket& socket : sockets_) {
-    if (!socket.facts.local || !listens_for(*socket.facts.local, local)) continue;
-    (socket.facts.local == local ? exact : any).push_back(socket.facts);
+  for (const SocketFacts& socket : sockets_) {
+    if (!socket.local || !listens_for(*socket.local, local)) continue;
+    (socket.local == local ? exact : any).push_back(socket);
   }
   return exact.empty() ? any : exact;
 }

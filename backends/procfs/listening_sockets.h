@@ -5,14 +5,13 @@
 #include <functional>
 #include <vector>
 
-#include "backends/procfs/sock_diag.h"
+#include "backends/procfs/own_sockets.h"
 
 namespace tracer::procfs {
 
 class ListeningSockets {
  public:
-  ListeningSockets(SockDiag& sock_diag, std::size_t sockets_max, std::function<std::uint64_t()> now_ns)
-      : sock_diag_(sock_diag), sockets_max_(sockets_max), now_ns_(std::move(now_ns)) {}
+  ListeningSockets(OwnSockets& all, std::function<std::uint64_t()> now_ns) : all_(all), now_ns_(std::move(now_ns)) {}
 
   // Those that a connection to `local` may have come through: of that very address, else of any address. Several where
   // they share it (SO_REUSEPORT).
@@ -21,10 +20,9 @@ class ListeningSockets {
  private:
   void refresh();
 
-  SockDiag& sock_diag_;
-  std::size_t sockets_max_;
+  OwnSockets& all_;
   std::function<std::uint64_t()> now_ns_;
-  std::vector<ListedSocket> sockets_;
+  std::vector<SocketFacts> sockets_;
   std::uint64_t next_refresh_ns_ = 0;
 };
 

@@ -131,7 +131,9 @@ class PollingBackend final : public Backend, private procfs::SocketQuestions {
   void rearm_timer();
 
   [[nodiscard]] SocketOwner owner_of(const SocketFacts& socket, std::uint32_t uid) override {
-    return options_.owners ? options_.owners->owner_of(socket, uid) : SocketOwner{};
+    if (!options_.owners) return SocketOwner{};
+    const bool uid_is_told = source_.sock_diag() != nullptr;
+    return options_.owners->owner_of(socket, uid_is_told ? std::optional(uid) : std::nullopt);
   }
   [[nodiscard]] SocketOwner owner_of_closed(const Endpoint& local, const Endpoint& remote) override {
     return options_.owners ? options_.owners->owner_of_closed(local, remote) : SocketOwner{};

@@ -9,13 +9,13 @@
 
 #include "backends/procfs/listening_sockets.h"
 #include "backends/procfs/newcomers.h"
+#include "backends/procfs/own_sockets.h"
 #include "backends/procfs/pid_numbering.h"
-#include "backends/procfs/sock_diag.h"
 #include "backends/procfs/socket_holders.h"
 
 namespace tracer {
 
-using procfs::ListedSocket;
+using procfs::OwnSockets;
 using procfs::SocketHolders;
 
 namespace {
@@ -48,12 +48,12 @@ struct ProcSocketOwners::State {
     std::uint64_t at_ns = 0;
   };
 
-  State(SocketOwnersOptions given, procfs::ProcReader reader, bool proc_is_ours, procfs::SockDiag diag,
+  State(SocketOwnersOptions given, procfs::ProcReader reader, bool proc_is_ours, OwnSockets own,
         std::optional<procfs::ProcConnector> connector)
       : options(std::move(given)),
         proc(std::move(reader)),
-        sock_diag(std::move(diag)),
-        listening(sock_diag, options.holders_max, options.now_ns),
+        own_sockets(std::move(own)),
+        listening(own_sockets, options.now_ns),
         newcomers(proc, proc_is_ours, options.processes, std::move(connector),
                   {.new_processes_max = options.new_processes_max,
                    .new_process_ns_max = options.new_process_ns_max,
@@ -68,7 +68,7 @@ struct ProcSocketOwners::State {
                  .holders_max = options.holders_max},
                 options.now_ns) {}
 
-  SocketOwner of_socket(const SocketFacts& socket, std::uint32_t uid);
+  SocketOwner of_socket(const SocketFacts& socket, std::optional<std::uint32_t> uid);
   SocketOwner of_absent(const Ends& ends, bool asked_before);
   SocketOwner of_listener(const Endpoint& local);
   std::optional<std::uint32_t> find_holder(std::uint64_t inode, const Endpoint& local, std::uint64_t since_ns,
@@ -79,7 +79,7 @@ struct ProcSocketOwners::State {
 
   SocketOwnersOptions options;
   procfs::ProcReader proc;
-  procfs::SockDiag sock_diag;
+  OwnSockets own_sockets;
   procfs::ListeningSockets listening;
   procfs::Newcomers newcomers;
   SocketHolders holders;
@@ -148,7 +148,7 @@ std::optional<std::uint32_t> ProcSocketOwners::State::find_holder(std::uint64_t 
   return holder;
 }
 
-SocketOwner ProcSocketOwners::State::of_socket(const SocketFacts& socket, std::uint32_t uid) {
+SocketOwner ProcSocketOwners::State::of_socket(const SocketFacts& socket, std::optional<std::uint32_t> uid) {
   const Ends ends{*socket.local, *socket.remote};
   if (socket.inode == 0) {
     // Without a process: not accepted yet, or closed by the one it had.
@@ -227,11 +227,8 @@ SocketOwner ProcSocketOwners::State::of_listener(const Endpoint& local) {
 Result<std::unique_ptr<ProcSocketOwners>> ProcSocketOwners::open(SocketOwnersOptions options) {
   auto proc = procfs::ProcReader::open(options.proc_root);
   if (!proc) return std::unexpected(proc.error());
-  auto sock_diag = procfs::SockDiag::open();
-  if (!sock_diag) return std::unexpected(sock_diag.error());
-  // Whether TCP is in it is known only by asking.
-  std::vector<ListedSocket> listeners;
-  if (const auto listed = sock_diag->listeners(listeners, 1); !listed) return std::unexpected(listed.error());
+  auto sockets = OwnSockets::open(*proc, options.use_sock_diag, options.holders_max, options.now_ns);
+  if (!sockets) return std::unexpected(sockets.error());
   if (!options.processes) options.processes = std::make_shared<procfs::ProcessCache>();
 
   const auto numbering = procfs::find_numbering(*proc, static_cast<std::uint32_t>(::getpid()));
@@ -247,7 +244,7 @@ Result<std::unique_ptr<ProcSocketOwners>> ProcSocketOwners::open(SocketOwnersOpt
     connector_error = std::move(opened.error());
   }
   auto state = std::make_unique<State>(std::move(options), *std::move(proc), numbering.proc_is_ours,
-                                       *std::move(sock_diag), std::move(connector));
+                                       *std::move(sockets), std::move(connector));
   state->connector_error = std::move(connector_error);
   return std::unique_ptr<ProcSocketOwners>(new ProcSocketOwners(std::move(state)));
 }
@@ -256,14 +253,15 @@ ProcSocketOwners::ProcSocketOwners(std::unique_ptr<State> state) : state_(std::m
 ProcSocketOwners::~ProcSocketOwners() = default;
 
 SocketOwner ProcSocketOwners::owner(const Endpoint& local, const Endpoint& remote) {
-  const auto socket = state_->sock_diag.lookup(local, remote);
+  const auto socket = state_->own_sockets.lookup(local, remote);
   state_->newcomers.refresh();  // after the look: whoever made the socket began before it
   if (socket) return state_->counted(state_->of_socket(socket->facts, socket->uid));
+  if (socket.error().code == Errc::exhausted) return state_->counted(answer(SocketOwner::Answer::not_yet));
   if (socket.error().code != Errc::not_found) return state_->counted(answer(SocketOwner::Answer::unreadable));
   return state_->counted(state_->of_absent({local, remote}, false));
 }
 
-SocketOwner ProcSocketOwners::owner_of(const SocketFacts& socket, std::uint32_t uid) {
+SocketOwner ProcSocketOwners::owner_of(const SocketFacts& socket, std::optional<std::uint32_t> uid) {
   if (!socket.local || !socket.remote) return answer(SocketOwner::Answer::not_here);
   state_->newcomers.refresh();
   return state_->counted(state_->of_socket(socket, uid));
@@ -275,8 +273,8 @@ SocketOwner ProcSocketOwners::owner_of_closed(const Endpoint& local, const Endpo
 }
 
 std::vector<HeldEnd> ProcSocketOwners::all(std::size_t count_max) {
-  std::vector<ListedSocket> sockets;
-  if (!state_->sock_diag.dump(sockets, count_max)) return {};
+  const auto sockets = state_->own_sockets.all(count_max);
+  if (!sockets) return {};
   const SocketOwnersOptions& options = state_->options;
   const std::uint64_t since_ns = options.now_ns();
   std::optional<std::uint32_t> nobody;
@@ -284,7 +282,7 @@ std::vector<HeldEnd> ProcSocketOwners::all(std::size_t count_max) {
     if (state_->holders.scan(since_ns, procfs::not_a_socket, nobody) == SocketHolders::Scan::complete) break;
   }
   std::vector<HeldEnd> held;
-  for (const ListedSocket& socket : sockets) {
+  for (const OwnSockets::Socket& socket : *sockets) {
     if (!socket.facts.local || !socket.facts.remote || socket.facts.state == TcpState::listen) continue;
     if (const auto pid = state_->holders.remembered(socket.facts.inode))
       held.push_back({*socket.facts.local, *socket.facts.remote, state_->name(*pid, socket.uid)});

@@ -1,5 +1,5 @@
-// SocketOwners from sock_diag and /proc/PID/fd: the socket with exactly these ends, its inode, and the process that has
-// a descriptor of it. Not thread-safe. Answers for the tracer's own network namespace.
+// SocketOwners from sock_diag (else /proc/PID/net) and /proc/PID/fd: the socket with exactly these ends, its inode, and
+// the process that has a descriptor of it. Not thread-safe. Answers for the tracer's own network namespace.
 //
 // Kept warm by the proc connector where it tells anything: a process that has just begun is looked at first, and who it
 // is is noted at once, so that it can be named when it is gone. Where /proc does not count as the initial pid namespace
@@ -25,6 +25,7 @@ struct SocketOwnersOptions {
   std::string proc_root = "/proc";
   // Give the same one to OwnershipOptions, and ProcOwnership::process() answers for the dead too. Null: an own one.
   std::shared_ptr<procfs::ProcessCache> processes = nullptr;
+  bool use_sock_diag = true;  // false, or where it does not answer: the tables of /proc
   bool use_proc_connector = true;
   std::size_t new_processes_max = 64;  // that count as new, the newest first
   std::uint64_t new_process_ns_max = 2'000'000'000;
@@ -56,7 +57,7 @@ struct SocketOwnersCounters {
 
 class ProcSocketOwners final : public SocketOwners {
  public:
-  // Fails where sock_diag or /proc is not there at all.
+  // Fails where /proc is not there at all, or tells no sockets where sock_diag does not either.
   [[nodiscard]] static Result<std::unique_ptr<ProcSocketOwners>> open(SocketOwnersOptions options = {});
   ~ProcSocketOwners() override;
 
@@ -65,8 +66,8 @@ class ProcSocketOwners final : public SocketOwners {
   [[nodiscard]] int fd() const override;
   void refresh() override;
 
-  // The same for a socket that was listed already.
-  [[nodiscard]] SocketOwner owner_of(const SocketFacts& socket, std::uint32_t uid);
+  // The same for a socket that was listed already; `uid`: whose it is, where the list told.
+  [[nodiscard]] SocketOwner owner_of(const SocketFacts& socket, std::optional<std::uint32_t> uid);
   // For a connection that is over: what was answered before, else who listens at `local`.
   [[nodiscard]] SocketOwner owner_of_closed(const Endpoint& local, const Endpoint& remote);
   // Why new processes are found by looking and not by being told; nullopt: they are told.

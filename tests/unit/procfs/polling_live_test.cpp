@@ -182,9 +182,14 @@ TEST(PollingLive, ABeatIsALook) {
   EXPECT_EQ(watched.client(connection).opened, 1);
 }
 
-TEST(PollingLive, OfTheTablesOfProcConnectionsAreToldWithoutBytes) {
+TEST(PollingLive, OfTheTablesOfProcConnectionsAreToldWithTheirOwnersAndWithoutBytes) {
+  SocketOwnersOptions without;  // as on a kernel that has none
+  without.use_sock_diag = false;
+  auto owners = ProcSocketOwners::open(std::move(without));
+  ASSERT_TRUE(owners.has_value()) << owners.error().context;
   PollingOptions options;
   options.mechanism = Mechanism::proc_net;
+  options.owners = *std::move(owners);
   options.interval_ns = 20'000'000;
   Watched watched(std::move(options));
   ASSERT_TRUE(watched.opened.backend);
@@ -194,6 +199,10 @@ TEST(PollingLive, OfTheTablesOfProcConnectionsAreToldWithoutBytes) {
   exchange(connection.client.get(), connection.server.get(), 10);
   ASSERT_TRUE(watched.drain_until(
       [&] { return watched.client(connection).owner != 0 && watched.server(connection).owner != 0; }));
+  EXPECT_EQ(watched.client(connection).owner, static_cast<std::uint32_t>(::getpid()));
+  EXPECT_EQ(watched.client(connection).comm, own_comm());
+  EXPECT_FALSE(watched.client(connection).inferred);
+  EXPECT_EQ(watched.server(connection).owner, static_cast<std::uint32_t>(::getpid()));
   EXPECT_EQ(watched.server(connection).role, Role::server);
   connection.client.reset();
   connection.server.reset();
