@@ -1,5 +1,7 @@
 #include "backends/tracepoint/kernel_descriptors.h"
 
+#include <algorithm>
+
 #include "backends/bpf/hash_map.h"
 
 namespace tracer {
@@ -12,6 +14,7 @@ struct Stream {
 };
 
 constexpr std::size_t keys_swept_max = 65536;  // as many as the map holds: it may change while it is walked
+constexpr int looks_max = 16;
 
 class KernelDescriptors final : public DescriptorMap {
  public:
@@ -27,11 +30,16 @@ class KernelDescriptors final : public DescriptorMap {
   void resolve(wire_fd_key key, std::uint64_t flow) override {
     wire_fd_value value{};
     if (!hash_map_get(descriptors_, &key, &value)) return;
-    Stream stream{};
-    if (hash_map_get(streams_, &flow, &stream) && (value.unresolved[WIRE_TX] | value.unresolved[WIRE_RX]) != 0) {
-      stream.end[WIRE_TX] += value.unresolved[WIRE_TX];
-      stream.end[WIRE_RX] += value.unresolved[WIRE_RX];
-      hash_map_set(streams_, &flow, &stream, true);
+    // What a call adds between the last look and the new entry is a shift of all that follows: so look until it rests.
+    std::uint64_t added[2] = {};
+    for (int looks = 0; looks < looks_max; ++looks) {
+      const std::uint64_t sent = value.unresolved[WIRE_TX] - added[WIRE_TX];
+      const std::uint64_t received = value.unresolved[WIRE_RX] - added[WIRE_RX];
+      if ((sent | received) == 0) break;
+      add_to_stream(flow, sent, received);
+      std::ranges::copy(value.unresolved, added);
+      if (!hash_map_get(descriptors_, &key, &value) || value.kind != WIRE_FD_KIND_ASKED) return;
+      if (value.unresolved[WIRE_TX] < added[WIRE_TX] || value.unresolved[WIRE_RX] < added[WIRE_RX]) return;  // reused
     }
     value = {.flow = flow, .unresolved = {}, .kind = WIRE_FD_KIND_TCP, .close_on_exec = value.close_on_exec};
     hash_map_set(descriptors_, &key, &value, true);
@@ -54,6 +62,14 @@ class KernelDescriptors final : public DescriptorMap {
   void remove_stream(std::uint64_t flow) override { hash_map_delete(streams_, &flow); }
 
  private:
+  void add_to_stream(std::uint64_t flow, std::uint64_t sent, std::uint64_t received) {
+    Stream stream{};
+    if (!hash_map_get(streams_, &flow, &stream)) return;
+    stream.end[WIRE_TX] += sent;
+    stream.end[WIRE_RX] += received;
+    hash_map_set(streams_, &flow, &stream, true);
+  }
+
   int descriptors_, streams_;
 };
 

@@ -272,15 +272,20 @@ static __always_inline int on_data_exit(u64 *ctx, const struct wire_config *cfg,
   if (op == WIRE_OP_RECVMSG && !flow)
     receive_descriptors(ctx, cfg, id >> 32, call->argument[1]);
   if (!flow) {
-    /* Counted, so that once the flow is known these bytes are a hole in it and not a shift. */
-    struct wire_fd_value *asked = descriptor(id >> 32, call->argument[0]);
-    if (asked && asked->kind == WIRE_FD_KIND_ASKED) {
+    struct wire_fd_value *known = descriptor(id >> 32, call->argument[0]);
+    if (!known)
+      return 0;
+    if (known->kind == WIRE_FD_KIND_ASKED) {
+      /* Counted, so that once the flow is known these bytes are a hole in it and not a shift. */
       if (is_rx(op))
-        asked->unresolved[WIRE_RX] += result;
+        known->unresolved[WIRE_RX] += result;
       else
-        asked->unresolved[WIRE_TX] += result;
+        known->unresolved[WIRE_TX] += result;
+      return 0;
     }
-    return 0;
+    /* The answer came while the call was under way. Where its bytes lie is not sure, but that they count is. */
+    flow = known->flow;
+    call->end = ~0ull;
   }
   struct stream *stream = bpf_map_lookup_elem(&streams, &flow);
   if (!stream)
