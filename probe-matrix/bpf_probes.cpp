@@ -43,10 +43,12 @@ std::string kernel_version(System& system) {
   return names.version;
 }
 
-bool programs_are_preempted(System& system) {
+constexpr std::string_view skipped_meanwhile = "this kernel preempts such programs, and skips them for other tasks meanwhile";
+
+// Empty where debugfs does not say it.
+std::string preemption_modes(System& system) {
   constexpr std::size_t modes_bytes = 64;
-  const Result<std::string> modes = system.read_file("/sys/kernel/debug/sched/preempt", modes_bytes);
-  return is_fully_preemptible(kernel_version(system), modes ? *modes : std::string());
+  return system.read_file("/sys/kernel/debug/sched/preempt", modes_bytes).value_or(std::string());
 }
 
 // The kernel has ring buffers. To create one says nothing of the moment when two processors write into it.
@@ -57,7 +59,8 @@ Answer answer_of_ring_lock(System& system) {
   const Result<bool> sleeps = types ? ring_lock_sleeps(as_bytes(*types)) : std::unexpected(types.error());
   if (sleeps && !*sleeps) return supported(asked);
   constexpr std::string_view reason = "on this realtime kernel a program that writes into a BPF ring buffer ";
-  return unsupported(asked, std::string(reason) + (sleeps ? "would sleep" : "might sleep: " + sleeps.error().context) +
+  return unsupported(asked, std::string(reason) +
+                                (sleeps ? "would sleep" : "might sleep (its type information does not say)") +
                                 ", which stops the machine; the perf buffer serves");
 }
 
@@ -75,13 +78,14 @@ Answer perf_refused(ProbeContext& context, Capability capability, std::string_vi
     return answer;  // whoever has CAP_SYS_ADMIN is not concerned
   const std::string sysctl = "kernel.perf_event_paranoid is " + std::to_string(level);
   // Debian and Ubuntu add levels 3 and 4, which refuse even CAP_PERFMON.
-  if (level < 3 || !holds(host, cap_perfmon)) {
+  if (level < 3) {
     answer.reason += "; " + sysctl;
     return answer;
   }
   return unknown(capability,
                  std::string(not_permitted_prefix) + std::string(what) + " needs CAP_SYS_ADMIN where " + sysctl,
-                 fix_on_host(host, "sudo sysctl kernel.perf_event_paranoid=2"));
+                 holds(host, cap_perfmon) ? fix_on_host(host, "sudo sysctl kernel.perf_event_paranoid=2")
+                                          : fix_privilege(host, cap_sys_admin));
 }
 
 Result<std::uint64_t> tracepoint_id(System& system, std::string_view event) {
@@ -112,13 +116,15 @@ Answer probe_bpf_syscall(ProbeContext& context) {
   const Result<UniqueFd> map = create_map(context.system(), {.type = BPF_MAP_TYPE_ARRAY});
   if (map) return supported(asked);
   if (map.error().os_error == ENOSYS)
-    return unsupported(asked,
-                       std::string("this kernel has no bpf(2) (CONFIG_BPF_SYSCALL=n, or a sandbox such as gVisor") +
-                           (context.host().seccomp ? ", or this process's seccomp filter says so)" : ")"));
+    return unsupported(
+        asked, std::string("this kernel has no bpf(2) (CONFIG_BPF_SYSCALL=n, or a sandbox such as gVisor") +
+                   (context.host().seccomp || !context.host().effective ? ", or this process's seccomp filter says so)"
+                                                                        : ")"));
   Answer answer = not_concluded(context, asked, "bpf(2)", cap_bpf, map.error());
   // Kernels before 5.11 count maps against the locked-memory limit and answer EPERM.
   const Answer memory = probe_memlock_unlimited(context);
-  if (map.error().os_error == EPERM && holds(context.host(), cap_bpf) && memory.verdict == Verdict::unsupported) {
+  if (map.error().os_error == EPERM && holds(context.host(), cap_bpf) && !context.host().user_namespace &&
+      memory.verdict == Verdict::unsupported) {
     answer.reason += "; or " + memory.reason;
     if (answer.fix.empty()) answer.fix = memory.fix;
   }
@@ -149,7 +155,7 @@ Answer probe_bpf_probe_read_kernel(ProbeContext& context) {
       load_program(context.system(), raw, program, "load a program that reads kernel memory");
   if (loaded) return supported(asked);
   if (!is_absence(loaded.error()))
-    return not_concluded(context, asked, "a program that reads kernel memory", cap_perfmon, loaded.error());
+    return not_concluded(context, asked, "a program that reads kernel memory", cap_bpf, loaded.error());
   // Refused as unknown. Its elder sibling bpf_probe_read is in every kernel with raw tracepoints, unless lockdown hides
   // both.
   constexpr auto elder = program_that_reads_with(BPF_FUNC_probe_read);
@@ -172,13 +178,13 @@ Answer probe_raw_tp(ProbeContext& context) {
                                                 "load a raw tracepoint program");
   if (!program) {
     if (is_absence(program.error())) return unsupported(asked, "this kernel has no raw tracepoint programs");
-    return not_concluded(context, asked, what, cap_perfmon, program.error());
+    return not_concluded(context, asked, what, cap_bpf, program.error());
   }
   const Result<UniqueFd> link =
       open_raw_tracepoint(context.system(), *program, "sys_enter", "attach to raw tracepoint sys_enter");
   if (link) return supported(asked);
   if (link.error().os_error == ENOENT) return unsupported(asked, "this kernel has no tracepoint sys_enter");
-  return not_concluded(context, asked, "attaching to a raw tracepoint", cap_perfmon, link.error());
+  return not_concluded(context, asked, "attaching to a raw tracepoint", cap_bpf, link.error());
 }
 
 // Typed tracepoints and functions differ only in what the program names as its target.
@@ -198,7 +204,7 @@ static Answer probe_typed(ProbeContext& context, Capability asked, std::uint32_t
       load_program(context.system(), {BPF_PROG_TYPE_TRACING, attach_type, id}, do_nothing, "load " + std::string(what));
   if (!program) {
     if (is_absence(program.error())) return unsupported(asked, "this kernel cannot load " + std::string(what));
-    return not_concluded(context, asked, what, cap_perfmon, program.error());
+    return not_concluded(context, asked, what, cap_bpf, program.error());
   }
   const Result<UniqueFd> link = open_raw_tracepoint(context.system(), *program, nullptr, "attach " + std::string(what));
   if (link) return supported(asked);
@@ -208,7 +214,7 @@ static Answer probe_typed(ProbeContext& context, Capability asked, std::uint32_t
   if (link.error().os_error == EBUSY)
     return unknown(asked, "attaching " + std::string(what) + " fails with EBUSY: function tracing may be switched off",
                    "sudo sysctl kernel.ftrace_enabled=1");
-  return not_concluded(context, asked, "attaching " + std::string(what), cap_perfmon, link.error());
+  return not_concluded(context, asked, "attaching " + std::string(what), cap_bpf, link.error());
 }
 
 Answer probe_tp_btf(ProbeContext& context) {
@@ -254,8 +260,9 @@ Answer probe_fentry(ProbeContext& context) {
   Answer answer = probe_function(context, asked, BPF_TRACE_FENTRY, "a function entry program");
   const Result<HookTypes>& types = context.hook_types();
   if (answer.verdict != Verdict::supported || !types) return answer;
-  if (types->preempt_disable == 0 && programs_are_preempted(context.system()))
-    return unsupported(asked, "this kernel preempts such programs, and skips them for other tasks meanwhile");
+  if (types->preempt_disable == 0 &&
+      is_fully_preemptible(kernel_version(context.system()), preemption_modes(context.system())))
+    return unsupported(asked, std::string(skipped_meanwhile));
   if (types->rdonly_cast != 0) return answer;
   const Answer reads = probe_bpf_probe_read_kernel(context);
   if (reads.verdict == Verdict::supported) return answer;
@@ -333,10 +340,12 @@ Answer probe_syscall_tp(ProbeContext& context) {
   const Result<std::uint64_t> id = tracepoint_id(context.system(), "syscalls/sys_enter_read");
   if (!id) {
     if (id.error().code == Errc::not_permitted)
-      return not_permitted(context, asked, "reading the event directory", cap_perfmon);
+      return not_permitted(context, asked, "reading the event directory", cap_dac_read_search);
     Answer without = probe_tracefs(context);
     return {asked, without.verdict, "needs tracefs: " + without.reason, std::move(without.fix)};
   }
+  if (may_preempt_tracepoints(kernel_version(context.system()), preemption_modes(context.system())))
+    return unsupported(asked, std::string(skipped_meanwhile));
   perf_event_attr attributes{};
   attributes.type = PERF_TYPE_TRACEPOINT;
   attributes.config = *id;
@@ -350,7 +359,7 @@ Answer probe_syscall_tp(ProbeContext& context) {
   if (!program) {
     context.system().close_slowly(std::move(*event));
     if (is_absence(program.error())) return unsupported(asked, "this kernel has no tracepoint programs");
-    return not_concluded(context, asked, "a tracepoint program", cap_perfmon, program.error());
+    return not_concluded(context, asked, "a tracepoint program", cap_bpf, program.error());
   }
   const long attached = context.system().call(
       SYS_ioctl,

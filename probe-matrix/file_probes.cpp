@@ -16,7 +16,15 @@ namespace tracer {
 namespace {
 
 Answer no_proc(ProbeContext& context, Capability asked) {
-  return unsupported(asked, "/proc is not mounted", fix_on_host(context.host(), "sudo mount -t proc proc /proc"));
+  return unsupported(asked, "/proc is not mounted", fix_proc(context));
+}
+
+// Process 1 is not to be seen.
+Answer no_process_one(ProbeContext& context, Capability asked) {
+  const Result<std::string> proc = context.system().read_file("/proc/self", 1);
+  if (!proc && proc.error().code == Errc::not_found) return no_proc(context, asked);
+  return unknown(asked, std::string(not_permitted_prefix) + "/proc hides other users' processes (mount option hidepid)",
+                 fix_privilege(context.host(), cap_sys_ptrace));
 }
 
 // Watches the mount of the root directory for a moment. Only notices: a tracer must never be asked for permission.
@@ -71,12 +79,7 @@ Answer probe_proc_other_processes(ProbeContext& context) {
   if (target.error().code == Errc::not_permitted)
     return not_permitted(context, asked, "looking into process 1", cap_sys_ptrace);
   const Result<std::string> process = context.system().read_file("/proc/1", 1);
-  if (!process && process.error().code == Errc::not_found) {
-    const Result<std::string> proc = context.system().read_file("/proc/self", 1);
-    if (!proc && proc.error().code == Errc::not_found) return no_proc(context, asked);
-    return unknown(asked, "not permitted: /proc hides other users' processes (mount option hidepid)",
-                   fix_privilege(context.host(), cap_sys_ptrace));
-  }
+  if (!process && process.error().code == Errc::not_found) return no_process_one(context, asked);
   // It may have closed its descriptor 0; being let through as far as that is the permission.
   if (target.error().code == Errc::not_found) return supported(asked);
   return unknown(asked, target.error().context);
@@ -88,6 +91,7 @@ Answer probe_proc_maps(ProbeContext& context) {
   if (maps) return supported(asked);
   if (maps.error().code == Errc::not_permitted)
     return not_permitted(context, asked, "reading the mappings of process 1", cap_sys_ptrace);
+  if (maps.error().code == Errc::not_found) return no_process_one(context, asked);
   return unknown(asked, maps.error().context);
 }
 
@@ -95,7 +99,7 @@ Answer probe_proc_complete(ProbeContext& context) {
   constexpr Capability asked = Capability::proc_complete;
   constexpr std::size_t mounts_bytes = 256 * 1024;
   const Result<std::string> mounts = context.system().read_file("/proc/mounts", mounts_bytes);
-  if (!mounts) return unknown(asked, mounts.error().context);
+  if (!mounts) return cannot_read(context, asked, mounts.error());
   const std::size_t at = mounts->rfind(" /proc proc ");  // the last one covers those before it
   if (at == std::string::npos) return no_proc(context, asked);
   const std::string line = mounts->substr(at, mounts->find('\n', at) - at);
@@ -106,7 +110,7 @@ Answer probe_proc_complete(ProbeContext& context) {
   const std::string reason = "/proc is mounted with hidepid=" + value;
   if (is_there(context.system(), "/proc/1"))
     return supported_because(asked, reason + ", which does not concern this process");
-  return unsupported(asked, reason + ": it shows other users' processes to nobody else",
+  return unsupported(asked, reason + ": other users' processes are not shown",
                      context.host().root ? fix_on_host(context.host(), "sudo mount -o remount,hidepid=0 /proc")
                                          : fix_privilege(context.host(), cap_sys_ptrace));
 }

@@ -150,7 +150,9 @@ bool holds(const Host& host, Privilege privilege) {
   const std::uint64_t held = host.effective.value_or(0);
   // What was split off from CAP_SYS_ADMIN is still covered by it, and nothing else is.
   const bool covered = privilege.bit == cap_bpf.bit || privilege.bit == cap_perfmon.bit;
-  return ((held >> privilege.bit) & 1) != 0 || (covered && ((held >> cap_sys_admin.bit) & 1) != 0);
+  const auto has = [&](Privilege one) { return ((held >> one.bit) & 1) != 0; };
+  if (covered && has(cap_sys_admin)) return true;
+  return has(privilege) && (privilege.bit != cap_bpf.bit || has(cap_perfmon));
 }
 
 std::string fix_privilege(const Host& host, Privilege privilege) {

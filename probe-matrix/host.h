@@ -16,12 +16,14 @@ struct Privilege {
   std::uint8_t bit = 0;  // in CapEff; CAP_SYS_ADMIN counts as holding any of them
   std::string_view name;
 };
+inline constexpr Privilege cap_dac_read_search{2, "CAP_DAC_READ_SEARCH"};
 inline constexpr Privilege cap_net_admin{12, "CAP_NET_ADMIN"};
 inline constexpr Privilege cap_net_raw{13, "CAP_NET_RAW"};
 inline constexpr Privilege cap_sys_ptrace{19, "CAP_SYS_PTRACE"};
 inline constexpr Privilege cap_sys_admin{21, "CAP_SYS_ADMIN"};
 inline constexpr Privilege cap_perfmon{38, "CAP_PERFMON"};
-inline constexpr Privilege cap_bpf{39, "CAP_BPF and CAP_PERFMON"};
+inline constexpr Privilege cap_syslog{34, "CAP_SYSLOG"};
+inline constexpr Privilege cap_bpf{39, "CAP_BPF and CAP_PERFMON"};  // a program that traces needs both
 
 enum class ContainerKind : std::uint8_t { none, docker, podman, kubernetes, lxc, nspawn, other };
 

@@ -27,7 +27,7 @@ Answer probe_switch(ProbeContext& context, Capability asked, const char* path, s
   const Result<std::string> value = read_word(context.system(), path);
   if (!value && value.error().code == Errc::not_found && is_there(context.system(), "/proc/sys/net/core"))
     return unsupported(asked, std::string(absent_reason));
-  if (!value) return unknown(asked, value.error().context);
+  if (!value) return cannot_read(context, asked, value.error());
   if (*value != "0") return supported(asked);
   return unsupported(asked, std::string(off_reason), fix_on_host(context.host(), fix));
 }
@@ -45,7 +45,7 @@ Answer probe_event(ProbeContext& context, Capability asked, std::string_view eve
   const Result<std::uint64_t> id = tracepoint_id(context.system(), event);
   if (!id) {
     if (id.error().code == Errc::not_permitted)
-      return not_permitted(context, asked, "reading the event directory", cap_perfmon);
+      return not_permitted(context, asked, "reading the event directory", cap_dac_read_search);
     if (id.error().code == Errc::not_found && event_folder_is_there(context.system()))
       return unsupported(asked, "this kernel has no event " + std::string(event) + std::string(option));
     Answer without = probe_tracefs(context);
@@ -133,7 +133,7 @@ Answer probe_tracefs(ProbeContext& context) {
   const Result<std::uint64_t> id = tracepoint_id(context.system(), "syscalls/sys_enter_read");
   if (id) return supported(asked);
   if (id.error().code == Errc::not_permitted)
-    return not_permitted(context, asked, "reading /sys/kernel/tracing", cap_perfmon);
+    return not_permitted(context, asked, "reading /sys/kernel/tracing", cap_dac_read_search);
   if (id.error().code != Errc::not_found) return unknown(asked, id.error().context);
   if (event_folder_is_there(context.system()))
     return unsupported(asked, "this kernel has no syscall tracepoints (CONFIG_FTRACE_SYSCALLS=n)");
@@ -154,7 +154,8 @@ Answer probe_tracefs_instance(ProbeContext& context) {
   const Result<void> made = make_instance(context.system());
   if (made) return supported(asked);
   if (made.error().code == Errc::not_permitted || made.error().os_error == EROFS) {
-    if (by_perf.reason.starts_with("needs tracefs")) return not_permitted(context, asked, "tracefs", cap_perfmon);
+    if (by_perf.reason.starts_with("needs tracefs"))
+      return not_permitted(context, asked, "tracefs", cap_dac_read_search);
     by_perf.reason += "; and an own instance of tracefs cannot be made: " +
                       std::string(made.error().os_error == EROFS ? "it is read-only" : "not permitted");
   }
@@ -178,10 +179,10 @@ Answer probe_kernel_symbols(ProbeContext& context) {
   const Result<std::string> symbols = context.system().read_file("/proc/kallsyms", looked_at_bytes);
   if (!symbols) {
     if (symbols.error().code == Errc::not_found && !is_there(context.system(), "/proc/self/stat"))
-      return unknown(asked, "/proc is not mounted", fix_on_host(context.host(), "sudo mount -t proc proc /proc"));
+      return cannot_read(context, asked, symbols.error());
     if (symbols.error().code == Errc::not_found)
       return unsupported(asked, "this kernel shows no symbols (CONFIG_KALLSYMS=n)");
-    return not_concluded(context, asked, "reading /proc/kallsyms", Privilege{34, "CAP_SYSLOG"}, symbols.error());
+    return not_concluded(context, asked, "reading /proc/kallsyms", cap_syslog, symbols.error());
   }
   // The first ones are per-CPU and 0 on some kernels.
   constexpr std::string_view blanks = " \n";
@@ -192,19 +193,22 @@ Answer probe_kernel_symbols(ProbeContext& context) {
     if (digit < digits_end) return supported(asked);
     at = end + 1;
   }
-  const Result<std::string> restrict = read_word(context.system(), "/proc/sys/kernel/kptr_restrict");
+  const Result<std::string> restricted = read_word(context.system(), "/proc/sys/kernel/kptr_restrict");
+  // From 2 on the privilege does not help either.
+  if (restricted && (*restricted == "0" || *restricted == "1") &&
+      (!holds(context.host(), cap_syslog) || context.host().user_namespace))
+    return not_permitted(context, asked, "reading kernel addresses", cap_syslog);
   return unknown(asked,
                  std::string(not_permitted_prefix) + "every address reads 0" +
-                     (restrict ? "; kernel.kptr_restrict is " + * restrict : ""),
+                     (restricted ? "; kernel.kptr_restrict is " + *restricted : ""),
                  context.host().root ? fix_on_host(context.host(), "sudo sysctl kernel.kptr_restrict=1")
-                                     : fix_privilege(context.host(), Privilege{34, "CAP_SYSLOG"}));
+                                     : fix_privilege(context.host(), cap_syslog));
 }
 
 Answer probe_function_tracing(ProbeContext& context) {
   return probe_switch(context, Capability::function_tracing, "/proc/sys/kernel/ftrace_enabled",
                       "this kernel has no function tracing (CONFIG_FUNCTION_TRACER=n): fentry does not attach",
-                      "function tracing is switched off: fentry does not attach",
-                      "sudo sysctl kernel.ftrace_enabled=1");
+                      "function tracing is switched off: fentry does not work", "sudo sysctl kernel.ftrace_enabled=1");
 }
 
 Answer probe_bpf_jit(ProbeContext& context) {
@@ -231,6 +235,7 @@ Answer probe_uprobe(ProbeContext& context) {
   constexpr char file[] = "/proc/self/exe";
   attributes.uprobe_path = address_of(file);
   Result<UniqueFd> event = open_perf_event(context.system(), attributes, "probe a user function");
+  if (!event && event.error().code == Errc::not_found) return cannot_read(context, asked, event.error());
   if (!event) return perf_refused(context, asked, "a user function probe", event.error());
   context.system().close_slowly(std::move(*event));
   return supported(asked);

@@ -60,7 +60,7 @@ Answer probe_in_virtual_machine(ProbeContext& context) {
   if (clock && *clock == "kvm-clock") return supported_because(asked, "KVM (its clock is kvm-clock)");
   constexpr std::size_t cpuinfo_bytes = 16 * 1024;
   const Result<std::string> processors = system.read_file("/proc/cpuinfo", cpuinfo_bytes);
-  if (!processors) return unknown(asked, processors.error().context);
+  if (!processors) return cannot_read(context, asked, processors.error());
   if (processors->find("User Mode Linux") != std::string::npos) return supported_because(asked, "user-mode Linux");
   if (processors->find(" hypervisor") != std::string::npos)
     return supported_because(asked, "a hypervisor that does not name itself (a microVM such as Firecracker, say)");
@@ -73,7 +73,7 @@ Answer probe_in_virtual_machine(ProbeContext& context) {
 Answer probe_in_wsl(ProbeContext& context) {
   constexpr Capability asked = Capability::in_wsl;
   const Result<std::string> release = read_word(context.system(), "/proc/sys/kernel/osrelease");
-  if (!release) return unknown(asked, release.error().context);
+  if (!release) return cannot_read(context, asked, release.error());
   if (lower(*release).find("microsoft") == std::string::npos) return unsupported(asked, "kernel release " + *release);
   const bool first = release->find("Microsoft") != std::string::npos;  // WSL 2 spells it small
   return supported_because(
@@ -84,7 +84,7 @@ Answer probe_in_wsl(ProbeContext& context) {
 Answer probe_in_gvisor(ProbeContext& context) {
   constexpr Capability asked = Capability::in_gvisor;
   const Result<std::string> version = read_word(context.system(), "/proc/version");
-  if (!version) return unknown(asked, version.error().context);
+  if (!version) return cannot_read(context, asked, version.error());
   // What gVisor has said since its beginning, whatever its own version.
   constexpr std::string_view date_of_gvisor = "Sun Jan 10 15:06:54 PST 2016";
   if (version->find("gVisor") == std::string::npos && version->find(date_of_gvisor) == std::string::npos)

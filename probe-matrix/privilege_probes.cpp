@@ -32,7 +32,7 @@ Answer securityfs_unknown(ProbeContext& context, Capability asked, const Error& 
 Answer probe_initial_namespace(ProbeContext& context, Capability asked, const char* path, std::string_view initial,
                                std::string_view otherwise) {
   const Result<std::string> target = context.system().read_link(path);
-  if (!target) return unknown(asked, target.error().context);
+  if (!target) return cannot_read(context, asked, target.error());
   if (*target == initial) return supported_because(asked, *target);
   return unsupported(asked, *target + ": " + std::string(otherwise), fix_privilege(context.host(), cap_sys_admin));
 }
@@ -98,7 +98,7 @@ Answer probe_perf_unrestricted(ProbeContext& context) {
   if (!text) {
     if (text.error().code == Errc::not_found && is_there(context.system(), "/proc/sys/kernel"))
       return unsupported(asked, "this kernel has no perf events (CONFIG_PERF_EVENTS=n)");
-    return unknown(asked, text.error().context);
+    return cannot_read(context, asked, text.error());
   }
   const std::string fact = "kernel.perf_event_paranoid is " + *text;
   int level = 0;
@@ -118,7 +118,7 @@ Answer probe_perf_unrestricted(ProbeContext& context) {
 Answer probe_bpf_unprivileged(ProbeContext& context) {
   constexpr Capability asked = Capability::bpf_unprivileged;
   const Result<std::string> text = read_word(context.system(), "/proc/sys/kernel/unprivileged_bpf_disabled");
-  if (!text) return unknown(asked, text.error().context);
+  if (!text) return cannot_read(context, asked, text.error());
   const std::string fact = "kernel.unprivileged_bpf_disabled is " + *text;
   if (*text == "0") return supported_because(asked, fact);
   // No fix: with it a user without privileges gets socket filters, and nothing that traces.

@@ -41,8 +41,10 @@ Answer not_permitted(ProbeContext& context, Capability capability, std::string_v
   std::string reason(not_permitted_prefix);
   reason += what;
   if (!context.host().effective) {
-    reason += " is refused, and without /proc it cannot be told for want of which privilege";
-    return unknown(capability, std::move(reason), fix_on_host(context.host(), "sudo mount -t proc proc /proc"));
+    reason +=
+        " is refused, and without /proc it cannot be told whether a privilege is missing or a seccomp filter forbids "
+        "it";
+    return unknown(capability, std::move(reason), fix_proc(context));
   }
   if (!holds(context.host(), privilege)) {
     reason += " needs ";
@@ -75,6 +77,15 @@ Answer not_permitted(ProbeContext& context, Capability capability, std::string_v
   reason += ": a security module or the kernel's vendor forbids it";
   return unknown(capability, std::move(reason));
 }
+
+Answer cannot_read(ProbeContext& context, Capability asked, const Error& error) {
+  const Result<std::string> own = context.system().read_file("/proc/self/stat", 1);
+  if (error.code == Errc::not_found && !own && own.error().code == Errc::not_found)
+    return unknown(asked, "/proc is not mounted", fix_proc(context));
+  return unknown(asked, error.context);
+}
+
+std::string fix_proc(ProbeContext& context) { return fix_on_host(context.host(), "sudo mount -t proc proc /proc"); }
 
 std::string fix_securityfs(ProbeContext& context) {
   return fix_on_host(context.host(), "sudo mount -t securityfs securityfs /sys/kernel/security");

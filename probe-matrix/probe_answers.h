@@ -33,6 +33,9 @@ namespace tracer {
 // What may be typed to leave lockdown.
 inline constexpr std::string_view fix_lockdown = "boot with lockdown=integrity, or without Secure Boot";
 
+// A file of /proc that could not be read: `unknown`, in plain words where there is no /proc at all.
+[[nodiscard]] Answer cannot_read(ProbeContext& context, Capability asked, const Error& error);
+[[nodiscard]] std::string fix_proc(ProbeContext& context);
 [[nodiscard]] std::string fix_securityfs(ProbeContext& context);
 [[nodiscard]] Answer sysfs_not_mounted(ProbeContext& context, Capability capability);
 

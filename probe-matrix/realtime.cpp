@@ -18,6 +18,10 @@ bool is_fully_preemptible(std::string_view version, std::string_view modes) {
   return version.contains("PREEMPT");
 }
 
+bool may_preempt_tracepoints(std::string_view version, std::string_view modes) {
+  return is_fully_preemptible(version, modes) || modes.contains("(lazy)");
+}
+
 Result<bool> ring_lock_sleeps(Bytes types) {
   std::array wanted{BtfWanted{BtfKind::structure, "bpf_ringbuf"}, BtfWanted{BtfKind::type_definition, "spinlock_t"}};
   if (auto found = find_btf_ids(types, wanted); !found) return std::unexpected(found.error());

@@ -17,6 +17,11 @@ namespace tracer {
 // empty.
 [[nodiscard]] bool is_fully_preemptible(std::string_view version, std::string_view modes);
 
+// Whether programs on system calls' events may be preempted as well: where anything may, and where the scheduler may do it
+// at its next tick ("full (lazy)"), because tracepoints no longer forbid it (7.0). They cannot forbid it either: of what
+// the kernel then skips it tells a number at best, and a transaction may be told with another's answer.
+[[nodiscard]] bool may_preempt_tracepoints(std::string_view version, std::string_view modes);
+
 // For a realtime kernel, from its type information: whether writing into a BPF ring buffer may sleep. A spinlock_t
 // does there, and programs run where nothing may: two processors that meet at the buffer stop the machine. Its lock was
 // a spinlock_t until 6.12, 8b62645b09f8 ("bpf: Use raw_spinlock_t in ringbuf"), which some older series have as well.

@@ -105,7 +105,7 @@ TAKEN = {
     # Only together.
     "ro_sys perf_eperm": {"tracefs_instance": "read-only|Read-only"},
     "drop_cap=BPF drop_cap=SYS_ADMIN": {"bpf_syscall": "needs CAP_BPF"},
-    "drop_cap=PERFMON drop_cap=SYS_ADMIN": {"tp_btf": "needs CAP_PERFMON"},
+    "drop_cap=PERFMON drop_cap=SYS_ADMIN": {"tp_btf": "needs CAP_BPF and CAP_PERFMON"},
 }
 OF_OWN_ROW = {"BPF", "PERFMON", "NET_ADMIN", "NET_RAW", "SYS_ADMIN", "SYS_PTRACE", "DAC_READ_SEARCH", "SYS_RESOURCE",
               "SYSLOG"}

@@ -98,6 +98,63 @@ TEST(Crippled, WithoutProcNobodyKnowsWhichPrivilegeIsMissing) {
     EXPECT_EQ(ask(system, asked).reason, "/proc is not mounted");
 }
 
+TEST(Crippled, WithoutProcNoErrorNumberStandsForIt) {
+  FakeSystem system;
+  system.files["/sys/bus/event_source/devices/uprobe/type"] = {"9\n"};
+  system.results[SYS_perf_event_open] = -ENOENT;  // the file of the probe is /proc/self/exe
+  for (const Capability asked :
+       {Capability::kernel_symbols, Capability::uprobe, Capability::function_tracing, Capability::bpf_jit,
+        Capability::perf_unrestricted, Capability::bpf_unprivileged, Capability::initial_user_namespace,
+        Capability::initial_pid_namespace, Capability::in_wsl, Capability::in_gvisor, Capability::in_virtual_machine,
+        Capability::proc_other_processes, Capability::proc_maps, Capability::proc_complete}) {
+    EXPECT_EQ(ask(system, asked).reason, "/proc is not mounted") << to_string(asked);
+    EXPECT_EQ(ask(system, asked).fix, "sudo mount -t proc proc /proc") << to_string(asked);
+  }
+  system.on_map_create = [](const bpf_attr&) { return -ENOSYS; };
+  EXPECT_TRUE(says(ask(system, Capability::bpf_syscall), "seccomp")) << "whether there is a filter is not known";
+}
+
+TEST(Crippled, ProcessesThatAreHidden) {
+  FakeSystem system;
+  system.become_nobody();
+  system.files["/proc/self"] = {"", EISDIR};
+  for (const Capability asked : {Capability::proc_other_processes, Capability::proc_maps}) {
+    EXPECT_TRUE(is_not_permitted(ask(system, asked))) << to_string(asked);
+    EXPECT_TRUE(says(ask(system, asked), "hidepid")) << ask(system, asked).reason;
+  }
+}
+
+// Tracefs belongs to root and is closed to everybody else: what it takes is to be let through.
+TEST(Crippled, WhoeverIsNotRootMayNotReadTracefs) {
+  FakeSystem system;
+  system.files["/proc/self/status"] = {"Name:\tx\nUid:\t1000\t1000\nCapEff:\t000000c000000000\n"};  // BPF and PERFMON
+  for (const char* event : {"syscalls/sys_enter_read", "sched/sched_process_exec"})
+    system.files["/sys/kernel/tracing/events/" + std::string(event) + "/id"] = {"", EACCES};
+  for (const Capability asked : {Capability::tracefs, Capability::syscall_tp, Capability::exec_tp})
+    EXPECT_TRUE(says(ask(system, asked), "needs CAP_DAC_READ_SEARCH (or root)")) << ask(system, asked).reason;
+}
+
+// A program that traces takes two privileges, whichever of them is missing.
+TEST(Crippled, AProgramIsRefusedForWantOfEitherPrivilege) {
+  for (const char* held : {"0000004000000000", "0000008000000000"}) {
+    FakeSystem system;
+    system.files["/proc/self/status"] = {"Name:\tx\nUid:\t0\t0\t0\t0\nCapEff:\t" + std::string(held) + "\n"};
+    system.on_prog_load = [](const bpf_attr&) { return -EPERM; };
+    for (const Capability asked : {Capability::raw_tp, Capability::bpf_probe_read_kernel, Capability::bpf_prog_kprobe})
+      EXPECT_TRUE(says(ask(system, asked), "needs CAP_BPF and CAP_PERFMON (or root)")) << ask(system, asked).reason;
+  }
+}
+
+TEST(Crippled, AddressesOfTheKernel) {
+  FakeSystem system;
+  system.files["/proc/kallsyms"] = {"0000000000000000 T _text\n"};
+  system.files["/proc/sys/kernel/kptr_restrict"] = {"0\n"};
+  system.become_nobody();
+  EXPECT_TRUE(says(ask(system, Capability::kernel_symbols), "needs CAP_SYSLOG (or root)"));
+  system.files["/proc/sys/kernel/kptr_restrict"] = {"2\n"};
+  EXPECT_TRUE(says(ask(system, Capability::kernel_symbols), "every address reads 0; kernel.kptr_restrict is 2"));
+}
+
 TEST(Crippled, TheTableOfTcpSockets) {
   FakeSystem system;
   system.files["/proc/self/stat"] = {"1 (x) R"};
@@ -164,6 +221,8 @@ TEST(Crippled, LockedMemoryIsNamedWhereItIsLimited) {
   const Answer answer = ask(system, Capability::bpf_syscall);
   EXPECT_TRUE(says(answer, "RLIMIT_MEMLOCK is 0 KiB")) << answer.reason;
   EXPECT_TRUE(answer.fix.starts_with("ulimit -l unlimited")) << answer.fix;
+  system.files["/proc/self/uid_map"] = {"0 1000 1\n"};  // there bpf(2) is refused whatever the limit
+  EXPECT_FALSE(says(ask(system, Capability::bpf_syscall), "RLIMIT_MEMLOCK"));
 }
 
 }  // namespace

@@ -88,7 +88,7 @@ TEST(Probes, ARefusalInSpiteOfThePrivilegeIsBlamedOnAPolicy) {
   system.on_prog_load = [](const bpf_attr&) { return -EPERM; };
   const Answer answer = ask(system, Capability::raw_tp);
   EXPECT_EQ(answer.verdict, Verdict::unknown);
-  EXPECT_NE(answer.reason.find("although CAP_PERFMON is held"), std::string::npos) << answer.reason;
+  EXPECT_NE(answer.reason.find("although CAP_BPF and CAP_PERFMON are held"), std::string::npos) << answer.reason;
   EXPECT_NE(answer.reason.find("kernel lockdown (securityfs does not say)"), std::string::npos) << answer.reason;
   system.files["/sys/kernel/security/lockdown"] = {"[none] integrity confidentiality\n"};
   EXPECT_EQ(ask(system, Capability::raw_tp).reason.find("lockdown"), std::string::npos);
@@ -177,6 +177,9 @@ TEST(Probes, PerfEventParanoidIsNamedWhereItIsWhatForbids) {
   EXPECT_NE(answer.reason.find("kernel.perf_event_paranoid is 4"), std::string::npos) << answer.reason;
   EXPECT_EQ(answer.fix, "sudo sysctl kernel.perf_event_paranoid=2");
   EXPECT_TRUE(lacks_privilege(answer.reason));
+  system.become_nobody();
+  EXPECT_NE(ask(system, Capability::perf_event_open).reason.find("needs CAP_SYS_ADMIN where"), std::string::npos);
+  EXPECT_EQ(ask(system, Capability::perf_event_open).fix, "sudo tracer") << "the sysctl alone does not help";
   system.become_root();
   const Answer admin = ask(system, Capability::perf_event_open);
   EXPECT_EQ(admin.reason.find("perf_event_paranoid"), std::string::npos) << admin.reason;

@@ -51,6 +51,15 @@ TEST(Preemption, IsTheKernelsOrTheBootsChoice) {
   EXPECT_FALSE(is_fully_preemptible("#1 SMP Debian 5.10.262-1 (2026-07-31)", ""));
 }
 
+TEST(Preemption, OfTracepointsIsLazyToo) {
+  const std::string_view chosen_at_boot = "#1 SMP PREEMPT_DYNAMIC Debian 7.3.4-1~bpo13+1 (2026-11-15)";
+  EXPECT_TRUE(may_preempt_tracepoints(chosen_at_boot, "full (lazy) \n"));
+  EXPECT_TRUE(may_preempt_tracepoints(chosen_at_boot, "(full) lazy \n"));
+  EXPECT_TRUE(may_preempt_tracepoints(realtime, ""));
+  EXPECT_FALSE(may_preempt_tracepoints(chosen_at_boot, "none (voluntary) full lazy \n"));
+  EXPECT_FALSE(may_preempt_tracepoints(chosen_at_boot, ""));
+}
+
 TEST(RingLock, OneOfTheLocksSleeps) {
   EXPECT_EQ(ring_lock_sleeps(as_bytes(types_with(1))), true);
   EXPECT_EQ(ring_lock_sleeps(as_bytes(types_with(2))), false);
