@@ -8,8 +8,8 @@
 #           NAMESPACE: `own` for each scenario its own, `tracer` where the tracer is, empty: here
 #           SCENARIOS: names of the workload, and `+file`: a file is opened
 #   tracer, workload, mask: else they are in PATH
-# Left in RESULTS: doctor.json, verify.json with .stderr and .status; of each run a folder with tracer.ndjson, .stderr
-# and (if it ended) .status, and of each scenario NAME.truth, .stderr and .status.
+# Left in RESULTS: doctor.json, verify.json with .stderr and .status; setup.log and .status; of each run a folder with
+# tracer.ndjson, .stderr and (if it ended) .status, and of each scenario NAME.truth, .stderr and .status.
 # Says `ok NAME`, or `not ok NAME why` of what did not come to an end, and last GUEST-DONE. What is right, others judge.
 job=$(cd "$1" && pwd) && mkdir -p "$2" && results=$(cd "$2" && pwd) || exit 2
 : "${SCENARIO_SECONDS:=90}" "${TRACER_SECONDS:=90}"   # emulated machines are slow
@@ -132,7 +132,10 @@ run() {  # in its folder
 }
 
 if [ -s "$job/setup" ]; then
-  sh "$job/setup" >"$results/setup.log" 2>&1 && told setup || told setup "$(tail -n 1 "$results/setup.log")"
+  sh -e "$job/setup" >"$results/setup.log" 2>&1
+  status=$?
+  echo "$status" >"$results/setup.status"
+  [ "$status" = 0 ] && told setup || told setup "it ended with $status: $(tail -n 1 "$results/setup.log")"
 fi
 masks=$(cat "$job/masks" 2>/dev/null)
 cd "$results" || exit 2

@@ -8,8 +8,9 @@ import shutil
 import subprocess
 import time
 
-NAMESPACES = ["unshare", "--mount", "--propagation", "private", "--net", "--ipc", "--uts", "--pid", "--fork",
-              "--kill-child", "--mount-proc"]
+# Who makes them must not live on when who wanted them is killed, as little as what is in them.
+NAMESPACES = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private", "--net", "--ipc",
+              "--uts", "--pid", "--fork", "--kill-child", "--mount-proc"]
 COVERED = ("/etc/libvirt", "/var/lib/libvirt", "/var/log/libvirt", "/var/cache/libvirt")
 START_SECONDS_MAX = 120
 STOP_SECONDS_MAX = 60

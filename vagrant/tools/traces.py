@@ -10,6 +10,7 @@ FOLDERS = ("/etc/libvirt", "/var/lib/libvirt", "/var/log/libvirt", "/var/cache/l
 SETTINGS = ("net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding", "net/ipv6/conf/default/forwarding")
 THEIR_LINK = re.compile(r"^\d+: ((?:virbr|vnet|macvtap)[^:@]*|[^:@]+(?=.*\bbridge\b))")
 MOUNTED_UNDER = ("/run", "/sys", "/etc/libvirt", "/var/lib/libvirt", "/var/log/libvirt", "/var/cache/libvirt")
+MOUNTED_BY_OTHERS = ("/run/user/", "/run/credentials/", "/run/netns")     # logins, services, `ip netns`
 CGROUPS = "/sys/fs/cgroup"
 
 
@@ -65,10 +66,11 @@ def groups():
 
 
 def mounts():
+    """Each with its number: another one at the same place is another one."""
     with open("/proc/self/mountinfo") as file:
-        for place in (line.split()[4] for line in file):
-            if place.startswith(MOUNTED_UNDER):
-                yield f"mount {place}"
+        for number, _, _, _, place, *_ in map(str.split, file):
+            if place.startswith(MOUNTED_UNDER) and not place.startswith(MOUNTED_BY_OTHERS):
+                yield f"mount {place} ({number})"
 
 
 def snapshot(own_folders):
