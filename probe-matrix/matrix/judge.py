@@ -19,6 +19,7 @@ from tracer_process import TracerFailed, first_line
 NOTHING_WORKS = 4               # of the doctor
 NO_TRACE = (3, 4)               # of a trace: there is nothing at all that could be shown
 SAID_MAX = 300
+SKIPPED_SHARE_MAX = 0.25        # of the scenarios: where fewer can be made it was not the whole workload
 
 
 def read(folder, name):
@@ -63,7 +64,9 @@ def wrong_doctor(machine, report):
 def wrong_verification(report, verified):
     """The doctor, asked to try its own plan."""
     complaints = [f"verify: {each}" for each in broken_promises(report["plan"], verified["plan"])]
-    for facet, counted in verified["verify"].items():
+    tried = verified.get("verify", {})
+    complaints += [f"verify: nothing is said of {facet}" for facet in FACETS if facet not in tried]
+    for facet, counted in tried.items():
         if counted["seen"] != counted["expected"]:
             complaints.append(f"verify: {facet} saw {counted['seen']} of {counted['expected']}")
         if rung(counted) and not counted["expected"]:
@@ -156,9 +159,12 @@ def judge_traffic(machine, trace, question, needs):
 
     judging.judge(trace, question.run.scenarios, needs, question.rung.split("/"), connections=question.connections,
                   lingering=bool(question.run.linger_ms), names_may_lack=names_may_lack(machine),
-                  time_tolerance_ns=TIME_TOLERANCE_NS, named_after_ns=None, say=say)
+                  time_tolerance_ns=TIME_TOLERANCE_NS, named_after_ns=None, may_miss=bool(machine.misses), say=say)
     if not counts["passed"]:
         wrong.append(f"{question.run.name}: not one scenario passed")
+    if counts["skipped"] > SKIPPED_SHARE_MAX * len(question.run.scenarios):
+        wrong.append(f"{question.run.name}: {counts['skipped']} of {len(question.run.scenarios)} scenarios "
+                     "were not made")
     return wrong, counts
 
 
@@ -200,6 +206,9 @@ def judge(machine, folder, needs, reviewed, *, all_rungs=False, accept=False):
     if report is None:
         return result, None
     complaints = result["complaints"]
+    setup_status = read(folder, "setup.status").strip()
+    if setup_status != "0" and (setup_status or machine.setup):
+        complaints.append(f"setup failed: {read(folder, 'setup.log').strip()[-SAID_MAX:]}")
     result["release"] = report["host"]["kernel"]
     kept = normalised(machine.name, report)
     result["plan"], result["capabilities"] = kept["plan"], kept["capabilities"]

@@ -7,7 +7,7 @@ import re
 import yaml
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-KERNELS = os.path.join(HERE, "..", "kernels.yaml")
+KERNELS = os.path.join(os.path.dirname(HERE), "kernels.yaml")
 FACETS = ("http", "connection", "process", "file")      # those with records
 NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
 RUNG = re.compile(r"(ebpf|tracepoint|pcap|procfs)/[a-z_]+")
@@ -18,6 +18,17 @@ TAKES_AWAY = ("append", "modules", "setup", "masks")    # what makes a row anoth
 
 class WrongRows(Exception):
     """What is wrong with kernels.yaml, a line each."""
+
+
+class Once(yaml.SafeLoader):
+    """YAML whose fields are there once: of two, the plain loader keeps the last and says nothing."""
+
+    def construct_mapping(self, node, deep=False):
+        names = [key.value for key, _ in node.value]
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise yaml.constructor.ConstructorError(None, None, f"{twice[0]!r} is there twice", node.start_mark)
+        return super().construct_mapping(node, deep)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +45,7 @@ class Machine:
     masks: tuple = ()
     differs_from: str | None = None
     indifferent: str | None = None
+    misses: str | None = None
     quick: bool = False
     note: str = ""
 
@@ -79,13 +91,14 @@ def wrong_expectation(expect):
 
 def wrong_types(row):
     kinds = {"append": str, "modules": list, "setup": list, "masks": list, "differs_from": str, "indifferent": str,
-             "quick": bool, "note": str}
+             "misses": str, "quick": bool, "note": str}
     known = {field.name for field in dataclasses.fields(Machine)}
     complaints = [f"nobody knows {name!r}" for name in row.keys() - known]
     complaints += [f"{name} is no {kind.__name__}" for name, kind in kinds.items()
                    if name in row and not isinstance(row[name], kind)]
     for name in ("modules", "setup", "masks"):
-        complaints += [f"{name}: {each!r} is no text of one line" for each in row.get(name, ())
+        texts = row[name] if isinstance(row.get(name), list) else ()
+        complaints += [f"{name}: {each!r} is no text of one line" for each in texts
                        if not isinstance(each, str) or "\n" in each or "|" in each and name == "masks"]
     return complaints
 
@@ -133,7 +146,7 @@ def load(path=KERNELS):
     """A list of Machine, in the order of the file."""
     try:
         with open(path) as file:
-            content = yaml.safe_load(file)
+            content = yaml.load(file, Once)
     except yaml.YAMLError as error:
         raise WrongRows(f"{path}: {error}") from None
     if not isinstance(content, dict) or not isinstance(content.get("machines"), list):

@@ -130,6 +130,7 @@ def difference_of(machine):
         if machine.modules is not None else []
     parts += ["the tracer under " + code(f"mask {' '.join(machine.masks)}")] if machine.masks else []
     parts += [f"as {machine.differs_from}: {escaped(machine.indifferent)}"] if machine.indifferent else []
+    parts += ["some calls may be missed, and are counted: " + escaped(machine.misses)] if machine.misses else []
     parts += [escaped(machine.note)] if machine.note else []
     return "; ".join(parts)
 

@@ -1,6 +1,6 @@
 """Holds one trace to the ground truth, wherever it was made: here, in a guest, on a machine of somebody else."""
 
-from compare import TIME_TOLERANCE_NS, wrong_stream
+from compare import TIME_TOLERANCE_NS, only_missed_runs, wrong_stream
 from tracer_process import TracerFailed
 from verdicts import NAMED_AFTER_NS, ConnectionVerdicts, Verdicts, capture_of, say
 
@@ -19,10 +19,11 @@ def schema_complaints(path):
 
 
 def judge(trace, names, needs, expected, *, connections=False, lingering=False, names_may_lack=False, schema=True,
-          time_tolerance_ns=TIME_TOLERANCE_NS, named_after_ns=NAMED_AFTER_NS, say=say):
+          time_tolerance_ns=TIME_TOLERANCE_NS, named_after_ns=NAMED_AFTER_NS, may_miss=False, say=say):
     """Verdicts. `trace`: exit_code() and the one expected, records(), output, reference, and of each scenario
     ended(name) and truth(name). `expected`: backend and mechanism, each may be None. `connections`: those are held to
-    the truth, no transactions. `names_may_lack`: it was not allowed to look at other processes."""
+    the truth, no transactions. `names_may_lack`: it was not allowed to look at other processes. `may_miss`: its kernel
+    skips programs now and then; where the trace says so, it may know less, and nothing wrong."""
     try:
         exit_code, records = trace.exit_code(), trace.records()
     except TracerFailed as failure:
@@ -33,12 +34,13 @@ def judge(trace, names, needs, expected, *, connections=False, lingering=False, 
     judges = ConnectionVerdicts if connections else Verdicts
     verdicts = judges(capture_of(records[0], judges.facet) if started else None, time_tolerance_ns, trace.reference,
                       lingering=lingering, names_may_lack=names_may_lack, named_after_ns=named_after_ns, say=say)
+    verdicts.missed = missed = may_miss and only_missed_runs(records)
     for name in names:
         ended = trace.ended(name)
         truths = trace.truth(name) if ended[0] == 0 else []
         verdicts.judge(name, *ended, needs.get(name), truths, records)
-    complaints = wrong_stream(records, *expected, verdicts.ends_unseen, verdicts.facet)
-    complaints += verdicts.lost_names()
+    complaints = wrong_stream(records, *expected, verdicts.ends_unseen, verdicts.facet, missed)
+    complaints += verdicts.lost_names() + verdicts.lost_transactions()
     if exit_code != trace.exit_code_expected:
         complaints.append(f"exit code {exit_code}, not {trace.exit_code_expected}")
     if schema:

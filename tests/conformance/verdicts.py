@@ -26,6 +26,7 @@ NAMED_SHARE_MIN = 0.05        # 0.35 when nothing else runs
 NAMED_COUNT_MIN = 100         # of fewer ends a share says nothing
 # Fields that a way of capturing may declare missing, in its plan or in a record. All others must be there and right.
 PROCESSES = frozenset(f"{side}.{name}" for side in ("client", "server") for name in ("pid", "process"))
+TOLD_SHARE_MIN = 0.98   # where the kernel skips programs
 SIZES = frozenset(("client_to_server", "server_to_client"))
 MAY_LACK = {
     ("procfs", "proc_net"): SIZES,  # who is connected with whom, and for how long
@@ -84,6 +85,8 @@ class Verdicts:
         self.counts = collections.Counter()
         self.tallies = collections.defaultdict(collections.Counter)
         self.ends_named = self.ends_told = 0  # of connections too short for all to be named
+        self.missed = False  # runs of its programs, and it says so
+        self.made_while_missing = self.told_while_missing = 0
         self.ends_unseen = 0  # sockets whose bytes the kernel counts and the tracer rightly misses
 
     def _say(self, kind, word, name, reason):
@@ -112,6 +115,8 @@ class Verdicts:
             return self.complain(name, ["the traffic was made but nothing was logged"])
         ends_unseen = ENDS_UNSEEN[needs] if self.capture in LACKING.get(needs, ()) else 0
         self.ends_unseen += ends_unseen * len(set(connection_keys(truths)))
+        if self.missed:
+            return self.complain(name, self._compare_missed(truths, records))
         if ends_unseen < 2:  # one end is enough to tell everything
             return self.complain(name, self._compare(truths, records))
         seen, complaints = compare_blind(truths, records, self.time_tolerance_ns)
@@ -133,6 +138,19 @@ class Verdicts:
             self.tally(tallies)
             complaints += different
         return complaints
+
+    def _compare_missed(self, truths, records):
+        """A transaction of which a call was missed is not told, or incomplete; never wrong."""
+        told, complaints = compare_blind(truths, records, self.time_tolerance_ns, self.may_lack | PROCESSES)
+        self.made_while_missing += len(truths)
+        self.told_while_missing += told
+        return complaints
+
+    def lost_transactions(self):
+        """Complaints about the whole trace."""
+        if self.told_while_missing >= TOLD_SHARE_MIN * self.made_while_missing:
+            return []
+        return [f"of {self.made_while_missing} transactions {self.told_while_missing} are told, where runs were missed"]
 
     def _count_names(self, truths, records):
         """Complaints about ends of long connections that have no name; those of short ones are counted."""

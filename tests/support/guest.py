@@ -129,7 +129,7 @@ def boot(vm_options, programs, runs, work_dir, setup=(), masks=(), call=subproce
     with open(os.path.join(work_dir, "guest.log"), "w") as file:
         file.write(done.stdout)
     if done.returncode == SKIPPED:
-        raise NoGuest(done.stdout.strip().splitlines()[-1].removeprefix("skipped: "))
+        raise NoGuest((done.stdout.strip() or "no reason given").splitlines()[-1].removeprefix("skipped: "))
     if not os.path.exists(results):
         raise GuestFailed(f"scripts/vm ended with {done.returncode}: {done.stdout.strip()[-2000:]}")
     with tarfile.open(results) as archive:
