@@ -43,7 +43,8 @@ std::string kernel_version(System& system) {
   return names.version;
 }
 
-constexpr std::string_view skipped_meanwhile = "this kernel preempts such programs, and skips them for other tasks meanwhile";
+constexpr std::string_view skipped_meanwhile =
+    "this kernel preempts such programs, and skips them for other tasks meanwhile";
 
 // Empty where debugfs does not say it.
 std::string preemption_modes(System& system) {

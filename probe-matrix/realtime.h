@@ -17,9 +17,9 @@ namespace tracer {
 // empty.
 [[nodiscard]] bool is_fully_preemptible(std::string_view version, std::string_view modes);
 
-// Whether programs on system calls' events may be preempted as well: where anything may, and where the scheduler may do it
-// at its next tick ("full (lazy)"), because tracepoints no longer forbid it (7.0). They cannot forbid it either: of what
-// the kernel then skips it tells a number at best, and a transaction may be told with another's answer.
+// Whether programs on system calls' events may be preempted as well: where anything may, and where the scheduler may do
+// it at its next tick ("full (lazy)"), because tracepoints no longer forbid it (7.0). They cannot forbid it either: of
+// what the kernel then skips it tells a number at best, and a transaction may be told with another's answer.
 [[nodiscard]] bool may_preempt_tracepoints(std::string_view version, std::string_view modes);
 
 // For a realtime kernel, from its type information: whether writing into a BPF ring buffer may sleep. A spinlock_t
