@@ -54,7 +54,8 @@ compare machines with each other, and say little about real ones.
 
 - *attached after*: from the start of the program until it captures, with all attempts that failed;
 - *scenarios*: kinds of traffic that were told right. *Not visible*: this rung cannot see it, and its documentation says
-  so. *Not made*: this machine cannot make such traffic.
+  so. *Not made*: this machine cannot make such traffic. Where only connections can be shown, the eleven scenarios
+  whose connections stay open long enough to be looked at.
 """
 
 
@@ -183,7 +184,7 @@ def counts(machines, reviewed, measured):
     untried = len(machines) - len(tried)
     return (f"{len(tried)} machines, {one_of_each(machine.kernel for machine in tried)} kernels, "
             f"{len(taken)} ways of taking something away that change what is used; "
-            f"the whole test workload was run on {sum(machine.name in measured for machine in tried)} of them."
+            f"the test workload was run on {sum(machine.name in measured for machine in tried)} of them."
             + (f" {untried} more in *italics*: foretold, and not tried." if untried else ""))
 
 
