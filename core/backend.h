@@ -26,6 +26,8 @@ struct BackendCounters {
   std::uint64_t flows_untracked = 0;  // sockets that a full table in the kernel left out
   std::uint64_t missed_runs = 0;      // runs of an attached program that the kernel skipped
   bool missed_runs_measured = false;  // false: this kernel does not say; then missed_runs means nothing
+  std::uint64_t unread = 0;           // of those, still in a buffer: delivered later, or never; 0 where nobody can tell
+  std::uint64_t files_filtered = 0;   // opens that were not asked for and so stayed in the kernel: no events, no loss
 };
 
 enum class Drained : std::uint8_t {
@@ -68,6 +70,8 @@ class Backend {
   // A hint from the core; a late or ignored one costs copies, never correctness.
   virtual void set_verdict(FlowId flow, Direction direction, StreamVerdict verdict) = 0;
   [[nodiscard]] virtual BackendCounters counters() const = 0;
+  // The trace ends: what is held back, to be told together with more of its kind, comes with the drains from now on.
+  virtual void hold_nothing_back() {}
 
   // Does something that the capture must see. It is told to nobody, but counted in beats() when drain() meets it: a
   // tracepoint that falls silent sends no notice. Fails where it cannot be done now (loopback is down): that says
@@ -75,6 +79,8 @@ class Backend {
   [[nodiscard]] virtual Result<void> send_beat() { return fail(Errc::not_supported, "this backend has no heartbeat"); }
   [[nodiscard]] virtual Beats beats() const { return {}; }
   [[nodiscard]] virtual std::vector<BlindSpot> blind() const { return {}; }
+  // Gives up what costs most and can be spared, and says which facets that ends; empty: there is no such part.
+  [[nodiscard]] virtual std::vector<Facet> shed() { return {}; }
   // CPU time that the kernel has spent in what this backend attached, since it was opened; nullopt: not measured.
   [[nodiscard]] virtual std::optional<std::uint64_t> probe_time_ns() const { return std::nullopt; }
 };
@@ -103,6 +109,7 @@ struct OpenedBackend {
   std::vector<RefusedFacet> refused;      // of those it was opened for
   bool ordered = true;                    // events come in the order of their causes; else a ReorderWindow is needed
   bool self_test_seen = false;            // an own event went through the whole path
+  bool slow_to_detach = false;            // destroying the backend takes seconds, by the kernel
   std::vector<std::string_view> missing;  // record fields that this mechanism can never fill here
 };
 

@@ -28,13 +28,12 @@ void Channel::add_flow(const Flow& flow) {
     const Observer which = observer_of(direction);
     StreamObserver& it = assembler.observer(which);
     const auto& start = flow.start[index_of(direction)];
-    const bool known = layer_ == Layer::socket && start.has_value();
-    if (!it.present) assembler.add_observer(which, known ? assembler.align(*start) : 0, flow.end.preexisting);
+    if (!it.present) assembler.add_observer(which, start ? assembler.align(*start) : 0, flow.end.preexisting);
     it.preexisting = flow.end.preexisting;
     it.patient = flow.vantage == Vantage::wire;
-    if (!flow.end.opened && layer_ == Layer::socket) {
+    if (!flow.end.opened) {
       assembler.expect_start();
-    } else if (known) {
+    } else if (start) {
       if (!it.started()) it.shift = assembler.align(*start);
       assembler.start(which, *start);
     }
@@ -59,10 +58,10 @@ void Channel::take_held(Channel& there, const std::array<std::uint64_t, 2>& delt
   for (const Side side : {Side::a, Side::b}) stream(side).take_held(there.stream(other(side)), deltas[index_of(side)]);
 }
 
-void Channel::on_data(const Flow& flow, const FlowData& data, EventTime at) {
-  StreamAssembler& assembler = stream(stream_side(flow.side, data.direction));
+void Channel::on_data(Side end, const FlowData& data, EventTime at) {
+  StreamAssembler& assembler = stream(stream_side(end, data.direction));
   StreamObserver& it = assembler.observer(observer_of(data.direction));
-  if (!it.started()) it.shift = assembler.align(data.offset);
+  if (!it.started() && layer_ == Layer::socket) it.shift = assembler.align(data.offset);
   assembler.add(observer_of(data.direction), data, at);
 }
 
@@ -72,14 +71,39 @@ void Channel::on_stream_ended(const Flow& flow, const StreamEnded& event, EventT
 }
 
 void Channel::on_flow_end(const Flow& flow, EventTime at) {
-  const bool socket = layer_ == Layer::socket;
-  stream(flow.side).end(Observer::sender, socket ? flow.closing.tx_end : std::nullopt, at);
-  stream(other(flow.side)).end(Observer::receiver, socket ? flow.closing.rx_end : std::nullopt, at);
+  stream(flow.side).end(Observer::sender, flow.closing.tx_end, at);
+  stream(other(flow.side)).end(Observer::receiver, flow.closing.rx_end, at);
+}
+
+void Channel::begin_session(bool from_start) {
+  for (const Direction direction : {Direction::tx, Direction::rx}) {
+    const Side side = stream_side(Side::a, direction);
+    const Observer which = observer_of(direction);
+    stream(side).add_observer(which, 0, !from_start);
+    if (from_start) stream(side).start(which, 0);
+    prefix_[index_of(side)].broken = prefix_[index_of(side)].begun_unseen = !from_start;
+  }
+}
+
+void Channel::end_session(EventTime at) {
+  stream(Side::a).end(Observer::sender, std::nullopt, at);
+  stream(Side::b).end(Observer::receiver, std::nullopt, at);
 }
 
 void Channel::on_time(EventTime now) {
   for (StreamAssembler& assembler : streams_) assembler.on_time(now);
   if (analyzer_ && interesting_) analyzer_->on_time(now);
+}
+
+void Channel::prune_marks(Side client, const RecordExtent& extent) {
+  const auto prune = [&](Side side, const RecordExtent::Part& part) {
+    if (!part.present) return;
+    for (const Observer which : {Observer::sender, Observer::receiver}) {
+      stream(side).observer(which).marks.prune(part.end_offset);
+    }
+  };
+  prune(client, extent.request);
+  prune(other(client), extent.response);
 }
 
 void Channel::cut(EventTime at, StreamEnd how) {
@@ -125,7 +149,7 @@ void Channel::route(Side side, std::uint64_t offset, Bytes bytes, EventTime at) 
     const Bytes more = bytes.first(std::min(room, bytes.size()));
     prefix.bytes.insert(prefix.bytes.end(), more.begin(), more.end());
   }
-  const Guess guess = context_.router.guess(alone ? bytes : Bytes(prefix.bytes));
+  const Guess guess = context_.routers.of(layer_).guess(alone ? bytes : Bytes(prefix.bytes));
   if (guess.match == Match::yes) {
     const std::size_t taken = alone ? 0 : std::min(room, bytes.size());
     prefix.broken = false;  // whatever came before, here a message starts
@@ -153,13 +177,13 @@ void Channel::route(Side side, std::uint64_t offset, Bytes bytes, EventTime at) 
 void Channel::decide(std::string_view protocol, const AnalyzerEntry* analyzer) {
   protocol_ = protocol;
   interesting_ = analyzer != nullptr;
-  context_.count_protocol(protocol, interesting_);
+  owner_.on_protocol(protocol, interesting_ && !analyzer->partial);
   if (analyzer != nullptr) {
     analyzer_ = analyzer->make(*this, owner_.known_client());
     start_analyzer();
   }
   for (Prefix& prefix : prefix_) prefix.bytes = {};
-  owner_.on_channel_changed(layer_);
+  owner_.on_channel_changed();
 }
 
 // Gives the analyzer what came before it.
@@ -174,7 +198,7 @@ void Channel::start_analyzer() {
   }
 }
 
-void Channel::emit(std::unique_ptr<Record> record) { owner_.on_record(layer_, std::move(record)); }
+void Channel::emit(std::unique_ptr<Record> record) { owner_.on_record(std::move(record)); }
 
 std::unique_ptr<Record> Channel::make_record() { return context_.pool.take(); }
 
@@ -189,12 +213,12 @@ void Channel::skip(Side from, std::uint64_t until) {
   if (until <= passed || until - passed < context_.options.skip_bytes_min || until <= skip_until_[i]) return;
   skip_until_[i] = until;
   assembler.skip(until);
-  owner_.on_channel_changed(layer_);
+  owner_.on_channel_changed();
 }
 
 void Channel::need_whole(Side from) {
   if (std::exchange(whole_[index_of(from)], true)) return;
-  owner_.on_channel_changed(layer_);
+  owner_.on_channel_changed();
 }
 
 // Where one message was chunked the next will be, and a verdict that comes after its first call comes too late.
@@ -203,13 +227,13 @@ void Channel::need_normal(Side) {}
 void Channel::lose_interest(std::string_view protocol) {
   if (!std::exchange(interesting_, false)) return;
   if (!protocol.empty()) protocol_ = protocol;
-  owner_.on_channel_changed(layer_);
+  owner_.on_channel_changed();
 }
 
 void Channel::client_is(Side side) {
   if (client_ == side) return;
   client_ = side;
-  owner_.on_channel_changed(layer_);
+  owner_.on_channel_changed();
 }
 
 }  // namespace tracer

@@ -13,15 +13,18 @@
 #include "core/flow_table.h"
 #include "core/pipeline_context.h"
 #include "core/stream_assembler.h"
+#include "core/transaction_times.h"
 
 namespace tracer {
 
 // The connection, as its channels see it.
 class ChannelOwner {
  public:
-  virtual void on_record(Layer layer, std::unique_ptr<Record> record) = 0;
+  virtual void on_record(std::unique_ptr<Record> record) = 0;
+  // The first bytes told which protocol it is. Before on_channel_changed().
+  virtual void on_protocol(std::string_view protocol, bool analyzed) = 0;
   // The protocol, the client side or what is wanted of the streams has changed.
-  virtual void on_channel_changed(Layer layer) = 0;
+  virtual void on_channel_changed() = 0;
   [[nodiscard]] virtual std::optional<Side> known_client() const = 0;
 
  protected:
@@ -32,6 +35,9 @@ class Channel final : public AnalyzerHost, private StreamOutput {
  public:
   Channel(PipelineContext& context, ChannelOwner& owner, Layer layer);
 
+  // Of plaintext: side a, the process of the session, is the only end that tells. Its offsets are its own.
+  void begin_session(bool from_start);
+  void end_session(EventTime at);
   // Is what this flow's end moves seen from the first byte on?
   void note_beginning(const Flow& flow);
   // The flow takes part as both an observer of what its side sends and of what it receives.
@@ -41,10 +47,13 @@ class Channel final : public AnalyzerHost, private StreamOutput {
   std::array<std::uint64_t, 2> adopt_flow(const Flow& flow, Side side_there, Channel& there);
   // Takes the bytes that wait there, once both ends are in place; sides are the other way round there.
   void take_held(Channel& there, const std::array<std::uint64_t, 2>& deltas);
-  void on_data(const Flow& flow, const FlowData& data, EventTime at);
+  // `end`: the side that tells.
+  void on_data(Side end, const FlowData& data, EventTime at);
   void on_stream_ended(const Flow& flow, const StreamEnded& event, EventTime at);
   void on_flow_end(const Flow& flow, EventTime at);
   void on_time(EventTime now);
+  // Nobody asks any more when the bytes of this record were moved.
+  void prune_marks(Side client, const RecordExtent& extent);
   void cut(EventTime at, StreamEnd how);
 
   [[nodiscard]] StreamAssembler& stream(Side side) { return streams_[index_of(side)]; }

@@ -9,6 +9,7 @@ namespace tracer {
 void Connection::carry_on(const CarriedConnection& carried) {
   if (carried_) return;
   carried_ = std::make_unique<CarriedConnection>(carried);
+  if (!handshake_) handshake_ = carried.handshake;
   const Flow& any = *(flows_[0] != nullptr ? flows_[0] : flows_[1]);
   carried_low_ = *any.end.local == carried.low ? any.side : other(any.side);
 }
@@ -17,7 +18,7 @@ Side Connection::carried_side(std::size_t index) const { return index == 0 ? car
 
 std::optional<CarriedConnection> Connection::to_carry() const {
   const Flow& any = *(flows_[0] != nullptr ? flows_[0] : flows_[1]);
-  if (!any.end.local || !any.end.remote || own_) return std::nullopt;
+  if (!any.end.local || !any.end.remote || own_ || unbound()) return std::nullopt;
   CarriedConnection it;
   const AddressPair pair = AddressPair::of(*any.end.local, *any.end.remote);
   it.low = pair.low;
@@ -27,7 +28,7 @@ std::optional<CarriedConnection> Connection::to_carry() const {
   it.connection_id = told_id();
   it.told_at = context_.timeline.to_wall(last_at);
   const Side low = *any.end.local == pair.low ? any.side : other(any.side);
-  const Channel* socket = channel(Layer::socket);
+  const Channel* socket = socket_.get();
   for (const Side from : {Side::a, Side::b}) {
     const std::size_t i = from == low ? 0 : 1;
     it.ledgers[i] = ledger_of(from);
@@ -41,6 +42,8 @@ std::optional<CarriedConnection> Connection::to_carry() const {
     }
   }
   it.transactions = transactions_;
+  it.handshake = handshake_;
+  it.plaintext = plaintext_ != nullptr || (carried_ && carried_->plaintext);
   const bool since_open = any.end.opened && !any.end.preexisting;
   if (since_open) it.opened_at = context_.timeline.to_wall(opened_at_);
   if (carried_) {
@@ -60,7 +63,7 @@ std::optional<CarriedConnection> Connection::to_carry() const {
 // Between the last byte that the predecessor told and the first that is told here; 0 also where it cannot be known.
 std::uint64_t Connection::switch_gap(Side from) const {
   const auto end = end_telling(from);
-  const Channel* socket = channel(Layer::socket);
+  const Channel* socket = socket_.get();
   if (!carried_ || carried_->ended || socket == nullptr || !end) return 0;
   const auto& until = carried_->told_until[carried_side(0) == from ? 0 : 1];
   const StreamObserver& it = socket->observer(*end, *end == from ? Direction::tx : Direction::rx);
@@ -70,15 +73,15 @@ std::uint64_t Connection::switch_gap(Side from) const {
 }
 
 // It may have been told, whole or as incomplete, before the watch changed hands.
-bool Connection::told_by_predecessor(const HttpTransaction& transaction) {
+bool Connection::told_by_predecessor(Layer layer, const RecordExtent& extent) {
   if (carried_past_told_) return false;
-  const HttpMessage& request = transaction.request;
+  const RecordExtent::Part& request = extent.request;
   if (!request.present) return true;  // the request was told as incomplete
   const Side client_side = client().value_or(Side::a);
   const auto& until = carried_->told_until[carried_side(0) == client_side ? 0 : 1];
   const Flow& any = *(flows_[0] != nullptr ? flows_[0] : flows_[1]);
   bool told = false;
-  if (until && any.end.offset_source == OffsetSource::sequence) {
+  if (layer == Layer::socket && until && any.end.offset_source == OffsetSource::sequence) {
     told = static_cast<std::int32_t>(static_cast<std::uint32_t>(request.first_offset) - *until) < 0;
   } else {
     told = context_.timeline.to_wall(request.first_at).ns <=

@@ -28,42 +28,33 @@ void Connection::absorb(Connection& other_connection) {
   opened_at_ = std::min(opened_at_, other_connection.opened_at_);
   join_possible_ = false;
   std::array<std::uint64_t, 2> deltas{};
-  if (flow.merged) {
-    for (const Layer layer : {Layer::socket, Layer::tls_plaintext}) {
-      auto& there = other_connection.channels_[static_cast<std::size_t>(layer)];
-      Channel* here = channels_[static_cast<std::size_t>(layer)].get();
-      if (there && layer == Layer::socket) {
-        if (here == nullptr) {  // only the channel of the first flow; the second brings its own observers
-          flows_[1] = nullptr;
-          here = &channel_for(layer);
-          flows_[1] = &flow;
-        }
-        here->add_flow(mine);  // it may have been opened just now: where it starts counts from here on
-        deltas = here->adopt_flow(flow, Side::a, *there);
-        for (const Side side : {Side::a, Side::b}) {  // their side a is our side b
-          const std::uint64_t told = other_connection.told_until_[index_of(other(side))];
-          if (told != 0)
-            told_until_[index_of(side)] = std::max(told_until_[index_of(side)], told + deltas[index_of(side)]);
-        }
-      } else if (here != nullptr) {
-        here->add_flow(flow);
-      }
+  if (flow.merged && other_connection.socket_) {
+    if (!socket_) {  // only the channel of the first flow; the second brings its own observers
+      flows_[1] = nullptr;
+      (void)socket_channel();
+      flows_[1] = &flow;
     }
+    socket_->add_flow(mine);  // it may have been opened just now: where it starts counts from here on
+    deltas = socket_->adopt_flow(flow, Side::a, *other_connection.socket_);
+    for (const Side side : {Side::a, Side::b}) {  // their side a is our side b
+      const std::uint64_t told = other_connection.told_until_[index_of(other(side))];
+      if (told != 0) told_until_[index_of(side)] = std::max(told_until_[index_of(side)], told + deltas[index_of(side)]);
+    }
+  } else if (flow.merged && socket_) {
+    socket_->add_flow(flow);
   }
-  context_.counters.superseded += other_connection.pending_.size();
-  context_.counters.transactions -= other_connection.pending_.size();
-  context_.records_pending -= other_connection.pending_.size();
-  other_connection.pending_.clear();
+  other_connection.drop_pending(Layer::socket);
+  if (!handshake_) handshake_ = std::move(other_connection.handshake_);
+  join_plaintext(other_connection);
   choose_primary();
-  const auto& there = other_connection.channels_[static_cast<std::size_t>(Layer::socket)];
-  if (flow.merged && there) channels_[static_cast<std::size_t>(Layer::socket)]->take_held(*there, deltas);
+  if (flow.merged && other_connection.socket_) socket_->take_held(*other_connection.socket_, deltas);
 }
 
 void Connection::choose_primary() {
   const auto client_side = client();
   primary_ = flows_[1]->merged && client_side ? other(*client_side) : Side::a;
   catching_up_ = false;
-  if (const Channel* socket = channel(Layer::socket); socket != nullptr && flows_[1]->merged) {
+  if (const Channel* socket = socket_.get(); socket != nullptr && flows_[1]->merged) {
     // The second flow was followed on its own for a while. What it brought there will not come again from it.
     for (const Side side : {Side::a, Side::b}) {
       const Direction direction = side == Side::b ? Direction::tx : Direction::rx;
@@ -80,7 +71,7 @@ void Connection::choose_primary() {
 // before the other end is asked for sizes only; and once it missed some, the other end goes on bringing them too.
 bool Connection::only_sizes_wanted(Side end, Direction direction) const {
   if (!joined() || end == primary_ || catching_up_ || !one_end_suffices()) return false;
-  const Channel* socket = channel(Layer::socket);
+  const Channel* socket = socket_.get();
   const Side stream = Channel::stream_side(end, direction);
   const Observer primary = stream == primary_ ? Observer::sender : Observer::receiver;
   return socket != nullptr && socket->stream(stream).observer(primary).sees_all();
@@ -88,7 +79,7 @@ bool Connection::only_sizes_wanted(Side end, Direction direction) const {
 
 // If the answer to that has changed, says so.
 void Connection::refresh_outdated() {
-  const Channel* socket = channel(Layer::socket);
+  const Channel* socket = socket_.get();
   const Flow* secondary = flow(other(primary_));
   if (!joined() || socket == nullptr || !secondary->merged) return;
   for (const Direction direction : {Direction::tx, Direction::rx}) {
@@ -101,7 +92,8 @@ void Connection::refresh_outdated() {
 }
 
 std::optional<Side> Connection::told_by(Layer layer, Side from) const {
-  const Channel* it = channel(layer);
+  if (layer == Layer::tls_plaintext) return plaintext_ ? plaintext_->teller : std::nullopt;
+  const Channel* it = socket_.get();
   if (it == nullptr) return std::nullopt;
   for (const Side end : {primary_, other(primary_)}) {
     if (it->stream(from).observer(end == from ? Observer::sender : Observer::receiver).brought_bytes()) return end;
@@ -117,7 +109,7 @@ bool Connection::one_end_suffices() const {
 }
 
 bool Connection::caught_up() const {
-  const Channel* socket = channel(Layer::socket);
+  const Channel* socket = socket_.get();
   for (const Side side : {Side::a, Side::b}) {
     const StreamAssembler& stream = socket->stream(side);
     if (catch_up_until_[index_of(side)] > (stream.started() ? stream.position() : 0)) return false;
@@ -127,20 +119,19 @@ bool Connection::caught_up() const {
 
 // Whose bytes are still expected, by what the verdicts ask for.
 void Connection::refresh_observers() {
-  auto& socket = channels_[static_cast<std::size_t>(Layer::socket)];
-  if (!socket) return;
+  if (!socket_) return;
   for (const Side side : {Side::a, Side::b}) {
     const Flow* it = flow(side);
     if (it == nullptr || !it->merged) continue;
     for (const Direction direction : {Direction::tx, Direction::rx}) {
-      socket->observer(side, direction).brings_bytes = !only_sizes_wanted(side, direction);
+      socket_->observer(side, direction).brings_bytes = !only_sizes_wanted(side, direction);
     }
   }
 }
 
 StreamVerdict Connection::wanted(const Flow& flow, Direction direction) const {
   using Mode = StreamVerdict::Mode;
-  const Channel* socket = channel(Layer::socket);
+  const Channel* socket = socket_.get();
   // Where only sizes count, an end that numbers its bytes need not even tell them: its close says how far it went.
   const bool counted = !context_.options.transactions && flow.end.offset_source == OffsetSource::counter;
   if (socket != nullptr && !socket->interesting()) return {counted ? Mode::sizes : Mode::quiet, 0};
@@ -159,9 +150,8 @@ StreamVerdict Connection::wanted(const Flow& flow, Direction direction) const {
 }
 
 void Connection::refresh_verdicts() {
-  auto& socket = channels_[static_cast<std::size_t>(Layer::socket)];
   for (Flow* flow : flows_) {
-    if (flow == nullptr || flow->closed) continue;
+    if (flow == nullptr || flow->closed || flow->unbound) continue;
     for (const Direction direction : {Direction::tx, Direction::rx}) {
       const StreamVerdict verdict = wanted(*flow, direction);
       StreamVerdict& sent = flow->verdict[index_of(direction)];
@@ -170,8 +160,8 @@ void Connection::refresh_verdicts() {
       ++context_.counters.verdicts;
       const bool quiet = verdict.mode == StreamVerdict::Mode::quiet;
       flow->was_quiet |= quiet;
-      if (socket && flow->merged) {
-        StreamObserver& it = socket->observer(flow->side, direction);
+      if (socket_ && flow->merged) {
+        StreamObserver& it = socket_->observer(flow->side, direction);
         if (quiet) {
           it.skip_until = everything;
         } else if (verdict.skip_until != 0 && !it.patient) {  // on the wire every range is told

@@ -21,7 +21,7 @@ std::optional<std::string_view> tcp_state_name(std::optional<std::uint8_t> state
 
 // Compares what was told of the flow with what the kernel counted. Called before the tail becomes a gap of its own.
 void Connection::check_witness(Flow& flow) {
-  const Channel* socket = channel(Layer::socket);
+  const Channel* socket = socket_.get();
   bool witnessed = false, agrees = true;
   std::uint64_t counted = 0, told = 0;
   for (const Direction direction : {Direction::tx, Direction::rx}) {
@@ -58,7 +58,7 @@ std::optional<Side> Connection::end_telling(Side from) const {
 }
 
 StreamLedger Connection::ledger_of(Side from) const {
-  const Channel* socket = channel(Layer::socket);
+  const Channel* socket = socket_.get();
   const auto end = end_telling(from);
   if (socket == nullptr || !end) return {};
   const Direction direction = *end == from ? Direction::tx : Direction::rx;
@@ -109,7 +109,7 @@ bool Connection::payload_seen() const {
 
 void Connection::summarize(EventTime at, ConnectionEnd how) {
   const ConnectionRecords asked = context_.options.connections;
-  const bool parsed = transactions_ > 0;
+  const bool parsed = transactions_ > 0 || handshake_told_;
   if (asked == ConnectionRecords::none || (asked == ConnectionRecords::unexplained && parsed)) return;
   const bool closed = how == ConnectionEnd::closed;
   if (carried_ && carried_->ended) return;  // its record was made then
@@ -117,7 +117,7 @@ void Connection::summarize(EventTime at, ConnectionEnd how) {
   ConnectionSummary summary;
   const EventTime now = context_.now;
   record->body = ConnectionSummary{};  // what a transaction may lack is no business of this record
-  fill_record(context_, *this, Layer::socket, {}, {}, opened_at_, *record);
+  fill_record(context_, *this, {}, {}, {}, opened_at_, *record);
   summary.flow = identity_of(context_, *this, Layer::socket, {process_of(Side::a), process_of(Side::b)}, now, *record);
   if (payload_seen()) {
     summary.protocol = protocol().empty() ? "unknown" : protocol();

@@ -110,6 +110,17 @@ struct FlowUpdated {
   std::uint64_t network_namespace = 0;
 };
 
+// A session of a TLS library, as the process inside of it sees it: what it reads and writes in clear. Told before its
+// first bytes, and again when its connection becomes known. Its bytes are FlowData of `session` on
+// Layer::tls_plaintext, its end is a FlowClosed of `session`.
+struct PlaintextOpened {
+  FlowId session;                    // unique among flows and sessions of the run
+  FlowId flow;                       // the end of the connection that carries it; value 0: not known
+  bool from_start = false;           // watched since its handshake: offset 0 is the first byte, in both directions
+  std::optional<std::int32_t> fd{};  // that the process gave to the library
+  std::optional<Endpoint> local{}, remote{};  // of that descriptor, where `flow` is not known and these are
+};
+
 // What the kernel says of a connection's state (tcp_info). Only what is set is known.
 struct FlowMeasured {
   FlowId flow;
@@ -126,9 +137,9 @@ struct StreamEnded {
   std::optional<std::uint64_t> end;  // offset one past the last byte
 };
 
-// `moved` bytes went through the socket at `offset`; the first bytes.size() of them are here. The rest is a gap.
+// `moved` bytes went through at `offset`; the first bytes.size() of them are here. The rest is a gap.
 struct FlowData {
-  FlowId flow;
+  FlowId flow;  // on Layer::tls_plaintext a session
   Layer layer = Layer::socket;
   Direction direction = Direction::tx;
   std::uint64_t offset = 0;
@@ -150,6 +161,13 @@ struct ProcessStarted {         // exec
   std::string_view executable;  // as given to exec; may be empty
   std::string_view comm;
   std::uint32_t parent_tgid = 0;  // 0: not known
+  // As they lie in the process's memory: each ends with a NUL, the last one may be cut off. Empty: not said.
+  std::string_view arguments{};
+  bool arguments_cut = false;  // there were more
+  std::optional<std::uint32_t> gid{};
+  bool preexisting = false;                     // was found running; the time of the event is not that of its exec
+  std::optional<std::int64_t> running_since{};  // wall time in ns, of one that was found running
+  std::optional<std::uint32_t> uid{};           // real user
 };
 struct ProcessForked {
   std::uint32_t child_tgid = 0;
@@ -161,10 +179,35 @@ struct ProcessExited {
 
 // An open, successful or not.
 struct FileOpened {
-  std::string_view path;               // as given, may be relative or cut off
+  std::string_view path;               // as given, may be relative
   std::optional<std::uint32_t> flags;  // O_…
   std::optional<std::int32_t> error;   // errno; 0: it was opened; absent: not known
   bool path_inferred = false;          // looked up after the call; empty path: not known
+  // What a relative path is relative to, if it is not the working directory.
+  std::optional<std::int32_t> directory_fd{};
+  bool preexisting = false;  // found open; when it was opened is not known
+  // What has that path now is not the file: it was unlinked, or lies outside of the process's root.
+  bool not_at_path = false;
+  bool path_cut = false;               // only the beginning of it is known: it names no file, and has any end
+  std::optional<std::uint32_t> uid{};  // real user of the process at that moment
+};
+
+// A file was mapped into a process so that it can be executed: a library, if it is not the program itself.
+struct LibraryMapped {
+  std::string_view path;  // as the process opened it, or as /proc says; may be relative; empty: not known
+  bool path_inferred = false;
+  bool preexisting = false;  // found mapped; when that happened is not known
+  bool not_at_path = false;  // as of FileOpened: a library that was replaced on disk, say
+};
+
+// Calls of one function of a cryptographic library by one process, with equal arguments and result.
+struct CryptoCall {
+  std::string_view function;            // the symbol: "EVP_CIPHER_fetch"
+  std::string_view library;             // path of the file that the symbol is in
+  std::string_view argument{};          // a name that was passed: of an algorithm, a file. Never contents of a buffer
+  std::optional<std::uint64_t> size{};  // that was passed
+  std::optional<std::int64_t> result{};
+  std::uint64_t calls = 1;  // since the last event of the same
 };
 
 // Events that the backend could not deliver and cannot attribute to a flow.
@@ -176,8 +219,8 @@ struct Lost {
 struct Event {
   EventTime at;  // TX: when the call entered the kernel; RX: when it returned
   ProcessRef who;
-  std::variant<FlowData, FlowOpened, FlowUpdated, FlowMeasured, StreamEnded, FlowClosed, ProcessStarted, ProcessForked,
-               ProcessExited, FileOpened, Lost>
+  std::variant<FlowData, FlowOpened, FlowUpdated, PlaintextOpened, FlowMeasured, StreamEnded, FlowClosed,
+               ProcessStarted, ProcessForked, ProcessExited, FileOpened, LibraryMapped, CryptoCall, Lost>
       body;
 };
 

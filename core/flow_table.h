@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <unordered_map>
+#include <vector>
 
 #include "core/analyzer.h"
 #include "core/backend.h"
@@ -16,6 +17,7 @@
 namespace tracer {
 
 class Connection;
+class PlaintextSession;
 
 [[nodiscard]] constexpr std::size_t index_of(Side side) { return static_cast<std::size_t>(side); }
 [[nodiscard]] constexpr std::size_t index_of(Direction direction) { return static_cast<std::size_t>(direction); }
@@ -35,6 +37,9 @@ struct Flow {
   std::array<std::uint32_t, 2> mover{};                 // tgid of the last call, by Direction
   std::array<std::optional<std::uint64_t>, 2> start{};  // own offset of the first byte to come, by Direction
   std::array<StreamVerdict, 2> verdict{};               // as last sent, by Direction
+  // It has no socket: it stands for a session of a TLS library of which the connection is not known.
+  bool unbound = false;
+  std::vector<PlaintextSession*> sessions;  // of a TLS library, that it carries
   std::uint32_t join_tries = 0;
   std::uint64_t loss_epoch = 0;                             // when it was first seen
   bool filtered = false;                                    // a filter of the user's keeps its payload in the kernel

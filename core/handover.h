@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -11,6 +12,8 @@
 #include "core/records/connection_summary.h"
 
 namespace tracer {
+
+struct HandshakeFacts;
 
 struct CarriedConnection {
   Endpoint low, high;                   // its two ends, the smaller first
@@ -26,6 +29,8 @@ struct CarriedConnection {
   std::array<StreamLedger, 2> ledgers;  // as told_until
   std::uint64_t transactions = 0;
   std::optional<WallTime> opened_at;
+  std::shared_ptr<const HandshakeFacts> handshake;  // null: none was seen
+  bool plaintext = false;                           // what is inside of its TLS was seen
 };
 
 struct Handover {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/event.h"
@@ -19,6 +20,13 @@ struct ProcessFacts {
   std::string executable;         // target of /proc/PID/exe; empty: not readable
   std::string container_id;       // empty: none found
   std::uint64_t start_ticks = 0;  // field 22 of /proc/PID/stat; with the pid a unique identity
+};
+
+// What a program was given when it was started.
+struct StartArguments {
+  std::string text;  // each ends with a NUL; the last one may be cut off
+  bool cut = false;  // there were more
+  std::optional<std::uint32_t> gid;
 };
 
 enum class TcpState : std::uint8_t {
@@ -62,6 +70,10 @@ class Ownership {
   [[nodiscard]] virtual std::optional<ProcessFacts> process(std::uint32_t tgid) = 0;
   // The process's number in the tracer's own pid namespace, also of one that is gone; nullopt: not known.
   [[nodiscard]] virtual std::optional<std::uint32_t> local_pid(std::uint32_t) { return std::nullopt; }
+  // Of the program that the process runs now; nullopt: it is gone, or is not (any more) the one that is called `comm`.
+  [[nodiscard]] virtual std::optional<StartArguments> arguments(std::uint32_t, std::string_view /* comm */) {
+    return std::nullopt;
+  }
   // A pair that the kernel told; needed where the tracer is not in the initial pid namespace.
   virtual void learn(std::uint32_t, std::uint32_t /* local_pid */) {}
   [[nodiscard]] virtual std::vector<ProcessFacts> all_processes() = 0;

@@ -16,10 +16,10 @@ constexpr std::uint32_t join_tries_max = 64;
 
 }  // namespace
 
-Pipeline::Pipeline(PipelineOptions options, Router router, const Timeline& timeline, Ownership& ownership,
+Pipeline::Pipeline(PipelineOptions options, Routers routers, const Timeline& timeline, Ownership& ownership,
                    VerdictSink& verdicts, RecordSink& records, Handover from)
     : context_{.options = options,
-               .router = std::move(router),
+               .routers = std::move(routers),
                .processes = ProcessTable(ownership, ProcessLimits{options.processes_max, options.process_keep_ns}),
                .timeline = timeline,
                .verdicts = verdicts,
@@ -36,7 +36,10 @@ Pipeline::Pipeline(PipelineOptions options, Router router, const Timeline& timel
                .coverage = {},
                .preexisting_flows = 0,
                .zero_copy_flows = 0,
-               .zero_copy_bytes = 0},
+               .zero_copy_bytes = 0,
+               .twins = TransactionTwins(),
+               .tls_without_plaintext = 0,
+               .unbound_sessions = {}},
       join_(options.close_linger_ns),
       carried_(std::move(from.connections)),
       next_connection_id_(from.next_connection_id) {}
@@ -60,6 +63,8 @@ void Pipeline::on_event(const Event& event) {
   }
   const EventTime at = context_.timeline.to_run(event.at);
   context_.now = std::max(context_.now, at);
+  // Before the event: it may come long after the one before it.
+  if (context_.now >= next_tick_ && context_.options.crypto != nullptr) context_.options.crypto->tick();
   std::visit([&](const auto& body) { on(body, event, at); }, event.body);
   if (context_.now >= next_tick_) tick(context_.now);
 }
@@ -79,6 +84,7 @@ void Pipeline::tick(EventTime now) {
   }
   bury_closed(now, false);
   context_.processes.advance(now);
+  if (context_.options.crypto != nullptr) context_.options.crypto->tick();
   if (!carried_.empty()) carried_.advance(now);
   report_losses(now, false);
 }
@@ -97,7 +103,7 @@ Handover Pipeline::hand_over() {
   ended_.append_to(handover.connections, now);
   while (oldest_ != nullptr) {
     Connection& connection = *oldest_;
-    connection.cut(now);
+    connection.cut(now, StreamEnd::handed_over);
     if (auto carried = connection.to_carry()) handover.connections.push_back(std::move(*carried));
     end_connection(connection, now, ConnectionEnd::handed_over);
   }
@@ -130,10 +136,7 @@ Flow& Pipeline::flow_of(FlowId id, EventTime at) {
     ++context_.nameless_flows;
     context_.nameless_since = at;
     ++context_.counters.connections;
-    const std::uint64_t connection_id = next_connection_id_++;
-    auto connection = std::make_unique<Connection>(context_, connection_id, *flow, at);
-    link_newest(*connection);
-    connections_.emplace(connection_id, std::move(connection));
+    make_connection(*flow, at);
   }
   Connection& connection = *flow->connection;
   connection.last_at = std::max(at, context_.now);  // the list is by arrival: a call that blocked long began long ago
@@ -144,7 +147,15 @@ Flow& Pipeline::flow_of(FlowId id, EventTime at) {
   return *flow;
 }
 
+void Pipeline::make_connection(Flow& flow, EventTime at) {
+  const std::uint64_t connection_id = next_connection_id_++;
+  auto connection = std::make_unique<Connection>(context_, connection_id, flow, at);
+  link_newest(*connection);
+  connections_.emplace(connection_id, std::move(connection));
+}
+
 void Pipeline::on(const FlowData& data, const Event& event, EventTime at) {
+  if (data.layer == Layer::tls_plaintext) return on_plaintext(data, event, at);
   Flow& flow = flow_of(data.flow, at);
   if (event.who.tgid != 0) {
     std::uint32_t& mover = flow.mover[index_of(data.direction)];
@@ -153,12 +164,10 @@ void Pipeline::on(const FlowData& data, const Event& event, EventTime at) {
       context_.processes.touch(mover, at);
     }
   }
-  if (data.layer == Layer::socket) {
-    SeenRange& seen = data.direction == Direction::tx ? flow.end.tx : flow.end.rx;
-    const bool first = !seen.known;
-    seen.include(data.offset, data.offset + data.moved);
-    if (flow.end.indexed && !flow.end.joined && (first || flow.join_tries != 0)) try_join(flow);
-  }
+  SeenRange& seen = data.direction == Direction::tx ? flow.end.tx : flow.end.rx;
+  const bool first = !seen.known;
+  seen.include(data.offset, data.offset + data.moved);
+  if (flow.end.indexed && !flow.end.joined && (first || flow.join_tries != 0)) try_join(flow);
   if (data.rest == GapCause::filter && !flow.filtered) note_filtered(flow);
   flow.connection->on_data(flow, data, at);
 }
@@ -238,6 +247,7 @@ void Pipeline::on(const StreamEnded& ended, const Event&, EventTime at) {
 }
 
 void Pipeline::on(const FlowClosed& closed, const Event&, EventTime at) {
+  if (PlaintextSession* session = sessions_.find(closed.flow)) return end_session(*session, at);
   Flow* flow = flows_.find(closed.flow);
   if (flow == nullptr || flow->closed) return;
   flow->closed = true;
@@ -300,15 +310,17 @@ void Pipeline::forget(Connection& connection) {
 }
 
 void Pipeline::bury_closed(EventTime now, bool all) {
+  bury_unbound(now, all);
   while (!closing_.empty() && (all || closing_.front().first <= now)) {
     const FlowId id = closing_.front().second;
     closing_.pop_front();
     Flow* flow = flows_.find(id);
-    if (flow == nullptr) continue;  // evicted meanwhile
+    if (flow == nullptr || !flow->closed) continue;  // evicted meanwhile, and perhaps seen again
     Connection& connection = *flow->connection;
     const EventTime closed_at = *flow->end.closed_at;
     flow->ended = true;
     connection.on_flow_end(*flow, closed_at);
+    forget_sessions(*flow);
     join_.unindex(flow->end);
     const Flow* peer = connection.flow(other(flow->side));
     const bool over = peer == nullptr || peer->ended;
@@ -328,6 +340,7 @@ void Pipeline::end_connection(Connection& connection, EventTime at, ConnectionEn
     if (Flow* flow = connection.flow(side)) {
       join_.unindex(flow->end);
       name(*flow);
+      forget_sessions(*flow);
       flows_.erase(flow->end.id);
     }
   }

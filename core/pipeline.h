@@ -8,8 +8,10 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "core/carried_connections.h"
 #include "core/connection.h"
@@ -19,12 +21,13 @@
 #include "core/handover.h"
 #include "core/pipeline_context.h"
 #include "core/pipeline_options.h"
+#include "core/plaintext_sessions.h"
 
 namespace tracer {
 
 class Pipeline final : public EventHandler {
  public:
-  Pipeline(PipelineOptions options, Router router, const Timeline& timeline, Ownership& ownership,
+  Pipeline(PipelineOptions options, Routers routers, const Timeline& timeline, Ownership& ownership,
            VerdictSink& verdicts, RecordSink& records, Handover from = {});
   ~Pipeline();
   Pipeline(const Pipeline&) = delete;
@@ -60,8 +63,11 @@ class Pipeline final : public EventHandler {
   void on(const FlowData& data, const Event& event, EventTime at);
   void on(const FlowOpened& opened, const Event& event, EventTime at);
   void on(const FlowUpdated& updated, const Event& event, EventTime at);
+  void on(const PlaintextOpened& opened, const Event& event, EventTime at);
   void on(const FlowMeasured& measured, const Event& event, EventTime at);
   void on(const FileOpened& opened, const Event& event, EventTime at);
+  void on(const LibraryMapped& mapped, const Event& event, EventTime at);
+  void on(const CryptoCall& call, const Event& event, EventTime at);
   void on(const StreamEnded& ended, const Event& event, EventTime at);
   void on(const FlowClosed& closed, const Event& event, EventTime at);
   void on(const ProcessStarted& started, const Event& event, EventTime at);
@@ -71,6 +77,18 @@ class Pipeline final : public EventHandler {
 
   [[nodiscard]] bool ignored(std::uint32_t tgid) const;
   Flow& flow_of(FlowId id, EventTime at);
+  void make_connection(Flow& flow, EventTime at);
+
+  // Sessions of TLS libraries.
+  void on_plaintext(const FlowData& data, const Event& event, EventTime at);
+  PlaintextSession& open_session(FlowId id, std::uint32_t tgid, bool from_start, EventTime at);
+  Flow& stand_for(PlaintextSession& session, EventTime at);
+  void carry(PlaintextSession& session, Flow& flow, EventTime at);
+  void end_session(PlaintextSession& session, EventTime at);
+  void end_sessions_of(std::uint32_t tgid, EventTime at);
+  void forget_sessions(Flow& flow);
+  void bury_unbound(EventTime now, bool all);
+
   void note_filtered(Flow& flow);
   void try_join(Flow& flow);
   void name(Flow& flow);
@@ -80,6 +98,7 @@ class Pipeline final : public EventHandler {
   void end_connection(Connection& connection, EventTime at, ConnectionEnd how);
   [[nodiscard]] std::shared_ptr<const ProcessFacts> facts_of(std::uint32_t tgid, EventTime at);
   void tell(decltype(Record::body) body, EventTime at, std::string_view missing = {}, std::string_view inferred = {});
+  [[nodiscard]] bool wants_file(std::string_view path) const;
   void forget(Connection& connection);
   void evict_oldest(EventTime at);
   void tick(EventTime now);
@@ -94,11 +113,14 @@ class Pipeline final : public EventHandler {
   CarriedConnections carried_;  // from the pipeline before
   EndedConnections ended_;
   std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
+  PlaintextSessions sessions_;
+  std::deque<std::pair<EventTime, FlowId>> closing_unbound_;  // their session is over, and its records wait until then
   std::uint64_t next_connection_id_ = 1;
   Connection* newest_ = nullptr;  // list by last activity
   Connection* oldest_ = nullptr;
   std::deque<std::pair<EventTime, FlowId>> closing_;  // when their linger time is over
   EventTime next_tick_;
+  std::unordered_set<std::string> libraries_told_;  // process, its image, path
   std::array<LossRow, gap_cause_count> losses_{};
   std::array<std::uint64_t, gap_cause_count> loss_bytes_told_{};
 };

@@ -1,5 +1,7 @@
 #include "core/pipeline_context.h"
 
+#include <algorithm>
+
 #include "core/records/fields_record.h"
 
 namespace tracer {
@@ -66,9 +68,18 @@ void PipelineContext::count_protocol(std::string_view protocol, bool analyzed) {
   counters.protocols.push_back({protocol, 1, analyzed});
 }
 
+void PipelineContext::uncount_tls() {
+  const auto row = std::ranges::find(counters.protocols, std::string_view("TLS"), &ProtocolCount::protocol);
+  if (row == counters.protocols.end() || row->connections == 0) return;
+  if (--row->connections == 0) counters.protocols.erase(row);
+}
+
 std::string silence_line(const SilenceReport& report, std::uint64_t filtered) {
+  std::string wanted;
+  for (const std::string_view each : report.wanted) wanted += (wanted.empty() ? "" : " or ") + std::string(each);
+  if (wanted.empty()) wanted = "HTTP/1";
   std::string line =
-      std::to_string(report.transactions) + " HTTP/1 yet; " + std::to_string(report.connections) + " flows";
+      std::to_string(report.transactions) + " " + wanted + " yet; " + std::to_string(report.connections) + " flows";
   const char* separator = ": ";
   for (const ProtocolCount& row : report.protocols) {
     line += separator + std::to_string(row.connections) + " " + std::string(row.protocol);

@@ -4,6 +4,7 @@
 #include <array>
 #include <memory>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "core/router.h"
 #include "core/stream_observer.h"
 #include "core/timeline.h"
+#include "core/transaction_twins.h"
 
 namespace tracer {
 
@@ -34,7 +36,7 @@ using MissingByBody = std::array<std::vector<std::string_view>, std::variant_siz
 
 struct PipelineContext {
   PipelineOptions options;
-  Router router;
+  Routers routers;
   ProcessTable processes;
   Timeline timeline;
   VerdictSink& verdicts;
@@ -52,8 +54,14 @@ struct PipelineContext {
   bool owners_told = false;  // somebody says whose the flows on the wire are
   Coverage coverage;
   std::uint64_t preexisting_flows = 0, zero_copy_flows = 0, zero_copy_bytes = 0;
+  TransactionTwins twins;
+  std::uint64_t tls_without_plaintext = 0;
+  // By tgid: sessions that brought plaintext and of which the connection is not known, for all that is known of one.
+  std::unordered_map<std::uint32_t, std::uint64_t> unbound_sessions;
 
   void count_protocol(std::string_view protocol, bool analyzed);
+  // A connection that was counted as TLS is counted by what it carries.
+  void uncount_tls();
 };
 
 }  // namespace tracer

@@ -28,6 +28,7 @@ void ProcessTable::started(ProcessRef who, const ProcessStarted& event, EventTim
   begin_image(process, at);
   process.now.comm = event.comm;
   process.now.executable = event.executable;
+  process.now.uid = event.uid;
   if (std::exchange(process.dead, false)) --dead_;
 }
 
@@ -58,6 +59,11 @@ void ProcessTable::hint(std::uint32_t tgid, std::string_view comm, std::optional
   if (tgid == 0) return;
   Image& image = at_or_new(tgid).now;
   if (uid) image.uid = uid;
+  if (uid && image.facts && image.facts->uid != uid) {  // it has become another user since it was asked about
+    auto changed = std::make_shared<ProcessFacts>(*image.facts);
+    changed->uid = uid;
+    image.facts = std::move(changed);
+  }
   if (comm.empty()) return;
   image.comm = comm;
   image.comm_is_current = true;
@@ -88,6 +94,11 @@ std::optional<std::uint32_t> ProcessTable::local_pid(std::uint32_t tgid) {
     if (image.local_pid) return image.local_pid;
   }
   return ownership_.local_pid(tgid);
+}
+
+EventTime ProcessTable::image_since(std::uint32_t tgid) const {
+  const auto found = processes_.find(tgid);
+  return found == processes_.end() ? EventTime{} : found->second.now.since;
 }
 
 void ProcessTable::exited(ProcessRef who, EventTime at) {

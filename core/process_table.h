@@ -40,6 +40,12 @@ class ProcessTable {
   void touch(std::uint32_t tgid, EventTime at) { (void)find(tgid, at); }
   // Its number in the tracer's pid namespace.
   [[nodiscard]] std::optional<std::uint32_t> local_pid(std::uint32_t tgid);
+  // Asked of the operating system, each time; see Ownership.
+  [[nodiscard]] std::optional<StartArguments> arguments(std::uint32_t tgid, std::string_view comm) {
+    return ownership_.arguments(tgid, comm);
+  }
+  // When it became the program that it is now; 0: before anything was seen of it.
+  [[nodiscard]] EventTime image_since(std::uint32_t tgid) const;
   // nullptr: nothing is known.
   [[nodiscard]] std::shared_ptr<const ProcessFacts> find(std::uint32_t tgid, EventTime at);
   // Forgets the dead whose grace time is over.

@@ -41,25 +41,44 @@ std::optional<EventTime> time_at(const StreamObserver& observer, std::uint64_t o
   return time;
 }
 
-TransactionTimes times_seen_at(const Channel& channel, Side end, Side client, const HttpTransaction& transaction) {
-  TransactionTimes times;
-  times.seen_at = end;
-  const Direction request = end == client ? Direction::tx : Direction::rx;
-  const Direction response = end == client ? Direction::rx : Direction::tx;
-  const StreamObserver& requests = channel.observer(end, request);
-  const StreamObserver& responses = channel.observer(end, response);
-  bool& late = times.may_still_come;
-  if (transaction.request.present) times.request_first = time_at(requests, transaction.request.first_offset, late);
-  if (transaction.response.present && transaction.response.end_offset > transaction.response.first_offset) {
-    times.response_first = time_at(responses, transaction.response.first_offset, late);
-    times.response_last = time_at(responses, transaction.response.end_offset - 1, late);
-  }
-  return times;
+bool all_known(const TransactionTimes& times, const RecordExtent& extent) {
+  return (!extent.request.present || (times.request_first && (!extent.ends_with_both || times.request_last))) &&
+         (!extent.response.present || (times.response_first && times.response_last));
 }
 
-bool all_known(const TransactionTimes& times, const HttpTransaction& transaction) {
-  return (!transaction.request.present || times.request_first) &&
-         (!transaction.response.present || (times.response_first && times.response_last));
+RecordExtent extent_of_transaction(const HttpTransaction& transaction) {
+  const auto part = [](const HttpMessage& message) {
+    return RecordExtent::Part{message.present, message.first_offset, message.end_offset, message.first_at};
+  };
+  return {part(transaction.request), part(transaction.response), false};
+}
+
+RecordExtent extent_of_handshake(const TlsHandshake& handshake) {
+  const auto part = [&](std::uint64_t first, std::uint64_t end) {
+    return RecordExtent::Part{end > first, first, end, handshake.first_at};
+  };
+  return {part(handshake.client_first_offset, handshake.client_end_offset),
+          part(handshake.server_first_offset, handshake.server_end_offset), true};
+}
+
+std::optional<EventTime> last_of(const TransactionTimes& times) {
+  if (!times.response_last || !times.request_last) return std::nullopt;
+  return std::max(*times.response_last, *times.request_last);
+}
+
+void finish_handshake(PipelineContext& context, const TransactionTimes& times, Record& record,
+                      TlsHandshake& handshake) {
+  const bool from_start = handshake.client_hello && times.request_first;
+  if (from_start) handshake.duration_ms = milliseconds_between(times.request_first, last_of(times));
+  record.timestamp = context.timeline.to_wall(from_start ? *times.request_first : handshake.first_at);
+  judge_validity(handshake, record.timestamp);
+}
+
+void fill_tls(const HandshakeFacts* handshake, Record& record, HttpTransaction& transaction) {
+  static const HandshakeFacts unseen;
+  const HandshakeFacts& facts = handshake != nullptr ? *handshake : unseen;
+  transaction.tls = facts.tls;
+  record.missing.insert(record.missing.end(), facts.missing.begin(), facts.missing.end());
 }
 
 void note_missing_parties(const FlowIdentity& flow, Record& record) {
@@ -73,21 +92,46 @@ void note_missing_parties(const FlowIdentity& flow, Record& record) {
 
 Side client_of(const Connection& connection) { return sides_of(connection).client; }
 
-TransactionTimes times_of(const Connection& connection, Layer layer, const HttpTransaction& transaction, bool wait) {
-  const Channel* channel = connection.channel(layer);
+std::optional<RecordExtent> extent_of(const Record& record) {
+  if (const auto* transaction = std::get_if<HttpTransaction>(&record.body)) return extent_of_transaction(*transaction);
+  if (const auto* handshake = std::get_if<TlsHandshake>(&record.body)) return extent_of_handshake(*handshake);
+  return std::nullopt;
+}
+
+TransactionTimes times_seen_at(const Channel& channel, Side end, Side client, const RecordExtent& extent) {
+  TransactionTimes times;
+  times.seen_at = end;
+  const Direction request = end == client ? Direction::tx : Direction::rx;
+  const Direction response = end == client ? Direction::rx : Direction::tx;
+  const StreamObserver& requests = channel.observer(end, request);
+  const StreamObserver& responses = channel.observer(end, response);
+  bool& late = times.may_still_come;
+  if (extent.request.present) {
+    times.request_first = time_at(requests, extent.request.first_offset, late);
+    if (extent.ends_with_both) times.request_last = time_at(requests, extent.request.end_offset - 1, late);
+  }
+  if (extent.response.present && extent.response.end_offset > extent.response.first_offset) {
+    times.response_first = time_at(responses, extent.response.first_offset, late);
+    times.response_last = time_at(responses, extent.response.end_offset - 1, late);
+  }
+  return times;
+}
+
+TransactionTimes times_of(const Connection& connection, const RecordExtent& extent, bool wait) {
+  const Channel* channel = connection.socket();
   const Side client = sides_of(connection).client;
   const Flow* client_flow = connection.flow(client);
   const Flow* server_flow = connection.flow(other(client));
   TransactionTimes times;
   if (client_flow != nullptr && client_flow->merged) {
-    times = times_seen_at(*channel, client, client, transaction);
+    times = times_seen_at(*channel, client, client, extent);
     times.may_still_come &= wait;
-    if (times.may_still_come || all_known(times, transaction) || server_flow == nullptr || !server_flow->merged) {
+    if (times.may_still_come || all_known(times, extent) || server_flow == nullptr || !server_flow->merged) {
       return times;
     }
   }
   if (server_flow != nullptr && server_flow->merged) {
-    TransactionTimes at_server = times_seen_at(*channel, other(client), client, transaction);
+    TransactionTimes at_server = times_seen_at(*channel, other(client), client, extent);
     at_server.may_still_come = false;  // the bytes came from here or are known not to
     return at_server;
   }
@@ -123,12 +167,20 @@ FlowIdentity identity_of(PipelineContext& context, const Connection& connection,
   return identity;
 }
 
-void fill_record(PipelineContext& context, const Connection& connection, Layer layer, const TransactionTimes& times,
-                 const std::array<std::uint32_t, 2>& processes, EventTime at, Record& record) {
-  record.backend = context.options.backend;
-  record.mechanism = context.options.mechanism;
+void fill_record(PipelineContext& context, const Connection& connection, const RecordOrigin& origin,
+                 const TransactionTimes& times, const std::array<std::uint32_t, 2>& processes, EventTime at,
+                 Record& record) {
+  const Layer layer = origin.layer;
+  const bool in_clear = layer == Layer::tls_plaintext;
+  record.backend = in_clear ? BackendKind::ebpf : context.options.backend;
+  record.mechanism = in_clear ? Mechanism::uprobe : context.options.mechanism;
   const std::vector<std::string_view>& missing = context.missing[record.body.index()];
   record.missing.insert(record.missing.end(), missing.begin(), missing.end());
+  if (auto* handshake = std::get_if<TlsHandshake>(&record.body)) {
+    handshake->flow = identity_of(context, connection, layer, processes, at, record);
+    note_missing_parties(handshake->flow, record);
+    return finish_handshake(context, times, record, *handshake);
+  }
   auto* transaction = std::get_if<HttpTransaction>(&record.body);
   if (transaction == nullptr) {
     record.timestamp = context.timeline.to_wall(at);
@@ -136,6 +188,7 @@ void fill_record(PipelineContext& context, const Connection& connection, Layer l
   }
   transaction->flow = identity_of(context, connection, layer, processes, at, record);
   note_missing_parties(transaction->flow, record);
+  if (in_clear) fill_tls(origin.handshake, record, *transaction);
 
   const auto wall = [&](std::optional<EventTime> time) -> std::optional<WallTime> {
     return time ? std::optional(context.timeline.to_wall(*time)) : std::nullopt;

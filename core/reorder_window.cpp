@@ -29,14 +29,26 @@ ReorderWindow::HeldPtr ReorderWindow::hold(const Event& event) {
   } else if (auto* started = std::get_if<ProcessStarted>(&held->event.body)) {
     held->text[0] = started->executable;
     held->text[1] = started->comm;
+    held->text[2] = started->arguments;
     started->executable = held->text[0];
     started->comm = held->text[1];
+    started->arguments = held->text[2];
   } else if (auto* updated = std::get_if<FlowUpdated>(&held->event.body)) {
     held->text[0] = updated->owner_comm;
     updated->owner_comm = held->text[0];
   } else if (auto* file = std::get_if<FileOpened>(&held->event.body)) {
     held->text[0] = file->path;
     file->path = held->text[0];
+  } else if (auto* mapped = std::get_if<LibraryMapped>(&held->event.body)) {
+    held->text[0] = mapped->path;
+    mapped->path = held->text[0];
+  } else if (auto* call = std::get_if<CryptoCall>(&held->event.body)) {
+    held->text[0] = call->function;
+    held->text[1] = call->library;
+    held->text[2] = call->argument;
+    call->function = held->text[0];
+    call->library = held->text[1];
+    call->argument = held->text[2];
   }
   return held;
 }

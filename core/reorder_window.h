@@ -42,7 +42,7 @@ class ReorderWindow final : public EventHandler {
     Event event;
     std::uint64_t arrival = 0;  // keeps the order of events of equal time
     std::vector<std::byte> bytes;
-    std::string text[2];
+    std::string text[3];
   };
   using HeldPtr = std::unique_ptr<Held>;
 

@@ -38,6 +38,7 @@ enum class Redaction : std::uint8_t {
   message,  // the tracer's own words, which may quote anything: as text, and `name: value`, and file names
   path,     // a file name: home directories
   headers,  // a HeaderList: by name, and URLs in the others
+  argv,     // the arguments of a command line, in order: by their names, URLs, home directories
 };
 
 // When a field is there. An absent field is left out; nothing is ever 0, "" or null in its place.
@@ -128,6 +129,10 @@ struct BlindCounts {  // an object by BlindCount::what of what of it was counted
 // Text of which "empty" means "not known" or "none".
 [[nodiscard]] constexpr std::optional<std::string_view> unless_empty(std::string_view text) {
   return text.empty() ? std::nullopt : std::optional(text);
+}
+
+[[nodiscard]] constexpr std::optional<std::string_view> optional_text(const std::optional<std::string>& text) {
+  return text ? std::optional<std::string_view>(*text) : std::nullopt;
 }
 
 }  // namespace tracer

@@ -77,6 +77,22 @@ struct FieldTable<ResponseView> {
   };
 };
 
+// By reference: many transactions share one.
+struct TlsView {
+  const HttpTls* tls = nullptr;
+};
+
+template <>
+struct FieldTable<TlsView> {
+  static constexpr auto fields = std::tuple{
+      field<"version", Presence::expected>([](const TlsView& t) { return optional_text(t.tls->version); }),
+      field<"cipher_suite", Presence::expected>([](const TlsView& t) { return optional_text(t.tls->cipher_suite); }),
+      field<"group", Presence::optional>([](const TlsView& t) { return optional_text(t.tls->group); }),
+      field<"sni", Presence::optional>([](const TlsView& t) { return optional_text(t.tls->sni); }),
+      field<"alpn", Presence::optional>([](const TlsView& t) { return optional_text(t.tls->alpn); }),
+  };
+};
+
 template <>
 struct FieldTable<HttpTransaction> {
   static constexpr std::string_view event_type = "http_transaction";
@@ -87,7 +103,12 @@ struct FieldTable<HttpTransaction> {
                            const HttpMessage& message = t.request.present ? t.request : t.response;
                            return unless_empty(message.view(message.version));
                          }),
-                         field<"scheme">([](const HttpTransaction&) { return std::string_view("http"); }),
+                         field<"scheme">([](const HttpTransaction& t) {
+                           return t.tls ? std::string_view("https") : std::string_view("http");
+                         }),
+                         field<"tls", Presence::optional>([](const HttpTransaction& t) {
+                           return t.tls ? std::optional(TlsView{t.tls.get()}) : std::nullopt;
+                         }),
                          field<"request", Presence::expected>([](const HttpTransaction& t) {
                            return t.request.present ? std::optional(RequestView{&t.request}) : std::nullopt;
                          }),

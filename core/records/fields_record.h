@@ -8,6 +8,7 @@
 #include "core/records/fields_flow.h"
 #include "core/records/fields_http.h"
 #include "core/records/fields_process.h"
+#include "core/records/fields_tls.h"
 #include "core/records/fields_trace.h"
 #include "core/records/record.h"
 

@@ -36,6 +36,7 @@ void HttpMessage::clear() {
 
 void HttpTransaction::clear() {
   flow = {};
+  tls.reset();
   request.clear();
   response.clear();
   complete = false;

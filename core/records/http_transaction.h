@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -49,8 +50,16 @@ struct HttpMessage {
 
 enum class TimeSource : std::uint8_t { client, server, wire };
 
+// The protection of the connection, from its handshake on the wire. Absent: not seen, or not there; which of the two,
+// the record says in `missing`.
+struct HttpTls {
+  std::optional<std::string> version, cipher_suite, group, sni, alpn;
+};
+
 struct HttpTransaction {
   FlowIdentity flow;
+  // Filled by the pipeline: it was read and written in clear inside of TLS. One for all transactions of a connection.
+  std::shared_ptr<const HttpTls> tls;
   HttpMessage request, response;
   bool complete = false;
   std::string_view incomplete_reason;       // static storage; empty when complete

@@ -289,11 +289,6 @@ std::string_view trim_left(std::string_view text) {
   return text;
 }
 
-// Of an option or a variable, not "http://host/?token".
-bool is_plain_name(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return kind_of(c) == Kind::other; });
-}
-
 bool is_cookie_attribute(std::string_view part) {
   static constexpr std::string_view names[] = {"domain", "expires",  "httponly", "max-age", "partitioned",
                                                "path",   "priority", "samesite", "secure"};
@@ -346,32 +341,6 @@ bool redact_path(std::string_view path, std::string& out) {
       at = home.to - 1;
     }
   return censor.finish();
-}
-
-bool redact_argument(std::string_view previous, std::string_view argument, std::string& out) {
-  const bool short_password = previous == "-p";
-  const bool long_option = previous.starts_with('-') && !previous.contains('=') && is_secret_name(previous);
-  if (short_password || (long_option && !argument.starts_with('-'))) {
-    out.append(redacted_text);
-    return true;
-  }
-  if (previous == "-u" || previous == "--user" || previous == "--proxy-user")
-    if (const std::size_t colon = argument.find(':'); colon != std::string_view::npos) {
-      out.append(argument.substr(0, colon + 1)).append(redacted_text);
-      return true;
-    }
-  if (argument.size() > 2 && argument.starts_with("-p")) {
-    out.append("-p").append(redacted_text);
-    return true;
-  }
-  // An argument is one word even if it has spaces in it: `--password=two words`.
-  if (const std::size_t equals = argument.find('='); equals != std::string_view::npos)
-    if (is_plain_name(argument.substr(0, equals)) && is_secret_name(argument.substr(0, equals))) {
-      out.append(argument.substr(0, equals + 1)).append(redacted_text);
-      return true;
-    }
-  if (argument.contains("://") && !argument.contains(' ')) return redact_url(argument, out);
-  return redact_message(argument, out);
 }
 
 bool is_secret_name(std::string_view name) {

@@ -11,6 +11,7 @@ SafeText FieldRedactor::field(Redaction redaction, std::string_view raw) {
   switch (redaction) {
     case Redaction::none:
     case Redaction::headers:
+    case Redaction::argv:  // see argument()
       return as_it_is;
     case Redaction::url:
       return (traits.assign || !raw.starts_with('/')) && redact_url(raw, scratch_) ? hidden() : as_it_is;
@@ -22,6 +23,13 @@ SafeText FieldRedactor::field(Redaction redaction, std::string_view raw) {
       return redact_path(raw, scratch_) ? hidden() : as_it_is;
   }
   return as_it_is;
+}
+
+SafeText FieldRedactor::argument(std::string_view previous, std::string_view raw) {
+  const SafeText as_it_is{raw, scan_text(raw).escape};
+  if (!enabled_) return as_it_is;
+  scratch_.clear();
+  return redact_argument(previous, raw, scratch_) ? hidden() : as_it_is;
 }
 
 SafeText FieldRedactor::header_value(std::string_view name, std::string_view raw) {

@@ -18,8 +18,10 @@ struct SafeText {
 class FieldRedactor {
  public:
   explicit FieldRedactor(bool enabled) : enabled_(enabled) {}
-  // The results are valid until the next call of either.
+  // The results are valid until the next call of any.
   [[nodiscard]] SafeText field(Redaction redaction, std::string_view raw);
+  // Of a command line; `previous` is the one before it, as it is, empty for the first.
+  [[nodiscard]] SafeText argument(std::string_view previous, std::string_view raw);
   [[nodiscard]] SafeText header_value(std::string_view name, std::string_view raw);
 
  private:

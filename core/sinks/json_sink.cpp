@@ -201,9 +201,13 @@ class ObjectWriter {
   template <typename Range>
   void texts(const Range& items, Redaction redaction) {
     const std::size_t start = out_.size();
+    std::string_view previous;
     for (const std::string_view item : items) {
+      const SafeText safe = redaction == Redaction::argv ? memory_.redactor.argument(previous, item)
+                                                         : memory_.redactor.field(redaction, item);
       out_.put(',');
-      put_json_string(out_, memory_.redactor.field(redaction, item).text);
+      put_json_string(out_, safe.text);
+      previous = item;
     }
     close_list(start);
   }

@@ -21,6 +21,9 @@ class Sink {
   // before stays. Reusing the same `out` and the same sink, a call allocates only when a record is larger than all
   // before it. The record is not kept. Calls come from one thread.
   virtual void write(const Record& record, std::string& out) = 0;
+  // Once, after the last record: what a document that is one piece still needs, or all of it. What finds no room in the
+  // output is waited for.
+  virtual void finish(std::string& /* out */) {}
 };
 
 }  // namespace tracer

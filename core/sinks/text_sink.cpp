@@ -52,6 +52,7 @@ class LineWriter {
     right(size_text(t.response.present ? t.response.body_bytes : std::nullopt), 7);
     right(duration_text(t.duration_ms), 8);
     url(t);
+    if (t.tls && t.tls->version) note(Colour::dim, *t.tls->version, {});
     if (!t.complete) note(Colour::notice, "incomplete", t.incomplete_reason);
     for (const std::string_view anomaly : t.anomalies) note(Colour::bad, "anomaly", anomaly);
   }
@@ -88,18 +89,72 @@ class LineWriter {
     acting("open", f.process);
     path(f.file);
     if (f.result) {
-      const Colour shade = *f.result == "success" ? Colour::none : Colour::notice;
+      const Colour shade = *f.result == "success" ? Colour::none : Colour::bad;
       out_.put(' ');
       colour(shade);
       put_terminal_text(out_, *f.result);
       plain(shade);
     }
-    if (!f.flags) return;
-    char separator = ' ';
-    for (const std::string& flag : *f.flags) {
-      out_.put(std::exchange(separator, '|'));
-      out_.put(flag);
+    if (f.flags) {
+      char separator = ' ';
+      for (const std::string& flag : *f.flags) {
+        out_.put(std::exchange(separator, '|'));
+        out_.put(flag);
+      }
     }
+    if (f.preexisting) note(Colour::dim, "already open", {});
+    found_in(f.finding);
+  }
+
+  void body(const LibLoad& l) {
+    acting("load", l.process);
+    path(l.library.empty() ? l.library_name : l.library);
+    if (!l.family.empty()) word(l.family);
+    if (!l.version.empty()) word(l.version);
+    if (l.preexisting) note(Colour::dim, "already loaded", {});
+    if (!l.note.empty()) note(Colour::notice, "note", l.note);
+  }
+
+  void body(const ApiCall& a) {
+    acting("call", a.process);
+    put_terminal_text(out_, a.function_name);
+    if (!a.argument.empty()) {
+      out_.put(' ');
+      path(a.argument);
+    }
+    if (a.size) {
+      word("size ");
+      out_.put_number(*a.size);
+    }
+    if (a.result) {
+      word("= ");
+      out_.put_number(*a.result);
+    }
+    if (a.count > 1) {
+      word("x");
+      out_.put_number(a.count);
+    }
+  }
+
+  void body(const TlsHandshake& t) {
+    parties(t.flow);
+    out_.put(t.version ? std::string_view() : "TLS");
+    char separator = '\0';
+    for (const auto* text : {&t.version, &t.cipher_suite, &t.group, &t.sni}) {
+      if (!*text) continue;
+      if (separator != '\0' || !t.version) out_.put(' ');
+      separator = ' ';
+      put_terminal_text(out_, **text);
+    }
+    if (t.resumed.value_or(false)) word("resumed");
+    if (t.post_quantum == PostQuantum::negotiated) word("post-quantum");
+    for (const CertificateFacts& leaf :
+         std::span(t.certificates).first(std::min<std::size_t>(t.certificates.size(), 1)))
+      note(Colour::none, "certificate", leaf.subject);
+    for (const TlsAlert& alert : t.alerts)
+      if (alert.level == "fatal") note(Colour::bad, "alert", alert.description);
+    if (!t.complete) note(Colour::notice, "incomplete", t.incomplete_reason);
+    for (const std::string_view finding : t.findings) note(Colour::bad, "weak", finding);
   }
 
   void body(const TraceStart& t) {
@@ -114,6 +169,7 @@ class LineWriter {
       out_.put(to_string(facet.facet));
       out_.put(" by ");
       backend(*facet.backend, facet.mechanism);
+      if (facet.facet == Facet::https) out_.put(" + uprobe");
     }
     if (!std::ranges::any_of(t.plan.facets, [](const FacetPlan& facet) { return facet.backend.has_value(); }))
       out_.put(" nothing can be seen");
@@ -279,7 +335,7 @@ class LineWriter {
     fill(put_terminal_text(out_, method), 7);
     out_.put(' ');
     if (target.starts_with('/') || target == "*") {
-      out_.put("http://");
+      out_.put(t.tls ? "https://" : "http://");
       if (const auto host = request_host(t.request))
         put_terminal_text(out_, redactor_.field(Redaction::url, *host).text);
       else if (t.flow.server.endpoint)
@@ -316,6 +372,37 @@ class LineWriter {
     put_terminal_text(out_, redactor_.field(Redaction::path, raw).text);
   }
 
+  void asset(const FileAsset& asset) {
+    gap();
+    out_.put('[');
+    put_terminal_text(out_, asset.type);
+    const bool named = asset.certificate && !asset.certificate->subject.empty();
+    if (const std::string_view what = named ? asset.certificate->subject : asset.algorithm; !what.empty()) {
+      out_.put(": ");
+      put_terminal_text(out_, what);
+    }
+    if (!named && asset.bits) {
+      out_.put(' ');
+      out_.put_number(*asset.bits);
+    }
+    if (asset.encrypted.value_or(false)) out_.put(", encrypted");
+    out_.put(']');
+  }
+
+  // What was read in it; what only its name suggests is told as that.
+  void found_in(const FileFinding& finding) {
+    constexpr std::size_t assets_max = 3;
+    const auto shown = std::span(finding.assets).first(std::min(finding.assets.size(), assets_max));
+    for (const FileAsset& asset : shown) this->asset(asset);
+    if (const std::uint64_t more = finding.assets.size() - shown.size() + finding.assets_left_out; more != 0) {
+      gap();
+      out_.put("[and ");
+      out_.put_number(more);
+      out_.put(" more]");
+    }
+    if (finding.assets.empty() && !finding.expected.empty()) note(Colour::dim, "named like", finding.expected);
+  }
+
   void losses(const std::vector<LossCount>& list) {
     if (list.empty()) return;
     out_.put("; ");
@@ -344,6 +431,11 @@ class LineWriter {
       out_.put(')');
     }
     plain(Colour::notice);
+  }
+
+  void word(std::string_view text) {
+    out_.put(' ');
+    put_terminal_text(out_, text);
   }
 
   static constexpr std::size_t party_columns = 23;  // a full comm of 15, brackets and 6 digits
