@@ -7,10 +7,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <utility>
 
 #include "backends/bpf/blind_spots.h"
 #include "backends/bpf/control_maps.h"
+#include "backends/bpf/open_beat.h"
 #include "backends/bpf/self_test.h"
 #include "backends/bpf/thread_beat.h"
 
@@ -22,6 +24,7 @@ constexpr std::size_t kept_records_max = 65536;
 constexpr std::uint64_t sweep_interval_ns = 10'000'000'000;
 constexpr std::size_t kept_bytes_max = 64u << 20;
 constexpr std::size_t perf_pages_per_cpu_max = 512;
+constexpr std::uint64_t work_interval_max_ns = 100'000'000;
 
 EventTime monotonic_now() {
   timespec now{};
@@ -82,6 +85,13 @@ Result<std::unique_ptr<BpfBackend>> BpfBackend::make(std::unique_ptr<BpfObject> 
     std::ranges::transform(options.ports, backend->config_.ports, [](std::uint16_t port) { return htons(port); });
     backend->port_count_ = static_cast<std::uint32_t>(options.ports.size());
   }
+  backend->config_.files = options.files.flags;
+  backend->config_.file_suffix_lengths = options.files.suffix_lengths;
+  // Where the tracer counts processes otherwise than the kernel does, nobody can be found in /proc by its number.
+  backend->mapped_paths_ =
+      std::make_unique<MappedPaths>([numbers_agree = foreign.inode == 0](std::uint32_t tgid, std::uint64_t address) {
+        return numbers_agree ? look_up_mapping("/proc", tgid, address) : std::nullopt;
+      });
   backend->config_.wake_bytes = static_cast<std::uint32_t>(options.ring_bytes / 4);
   if (auto written = backend->configure(false); !written) return std::unexpected(written.error());
   return backend;
@@ -120,10 +130,31 @@ Result<void> BpfBackend::await_heartbeat() {
                                        std::to_string(self_test_patience.count()) + " ms");
 }
 
+void BpfBackend::expect_files() {
+  files_ = true;
+  if (!exchange_) beat_ = std::make_unique<OpenBeat>();
+}
+
 Result<void> BpfBackend::run_self_test() {
   // The first heartbeat says who the tracer is to the kernel: in a container getpid() is another number.
   if (auto answered = await_heartbeat(); !answered) return answered;
-  if (!exchange_) return {};
+  if (exchange_)
+    if (auto exchanged = exchange_with_self(); !exchanged) return exchanged;
+  return files_ ? open_by_self() : Result<void>{};
+}
+
+Result<void> BpfBackend::open_by_self() {
+  for (int round = 0; round < 3 && !self_open_seen_; ++round) {
+    if (auto written = configure(true); !written) return written;
+    self_path_ = failing_open(config_.beat_nonce);
+    if (auto written = configure(false); !written) return written;
+    if (auto answered = await_heartbeat(); !answered) return answered;
+  }
+  if (self_open_seen_) return {};
+  return fail(Errc::not_supported, "self-test: an own open was not seen");
+}
+
+Result<void> BpfBackend::exchange_with_self() {
   bool exchanged = false;
   for (int round = 0; round < 3 && !self_data_seen_ && (round == 0 || exchanged); ++round) {
     if (auto written = configure(true); !written) return written;
@@ -145,9 +176,11 @@ void BpfBackend::watch_for_self_test(Bytes record) {
     heartbeat_seen_ |= beat->nonce == config_.beat_nonce;
     config_.self_tgid = beat->tgid;
   }
-  if (const auto* made = std::get_if<DecodedEvent>(&decoded))
+  if (const auto* made = std::get_if<DecodedEvent>(&decoded); made && made->event.who.tgid == config_.self_tgid) {
     if (const auto* data = std::get_if<FlowData>(&made->event.body))
-      self_data_seen_ |= made->event.who.tgid == config_.self_tgid && as_text(data->bytes) == self_test_text;
+      self_data_seen_ |= as_text(data->bytes) == self_test_text;
+    if (const auto* opened = std::get_if<FileOpened>(&made->event.body)) self_open_seen_ |= opened->path == self_path_;
+  }
   kept_bytes_ += record.size();
   if (kept_.size() < kept_records_max && kept_bytes_ < kept_bytes_max)
     kept_.emplace_back(record.begin(), record.end());
@@ -168,7 +201,14 @@ Result<Drained> BpfBackend::drain(EventHandler& handler, std::size_t budget) {
     follower_->sweep();
   }
   if (follower_) follower_->ask_again(monotonic_now(), *this);
-  return reader_->drain(*this, budget);
+  auto drained = reader_->drain(*this, budget);
+  // After what happened was read; on a buffer that is never empty in between.
+  if (const std::uint64_t now = monotonic_now().ns;
+      companion_ && drained && (*drained != Drained::more || now >= next_work_ns_)) {
+    next_work_ns_ = now + work_interval_max_ns;
+    companion_->work();
+  }
+  return drained;
 }
 
 // Told in the place where it happened among the records: the core decides by it why bytes are missing.
@@ -185,8 +225,8 @@ void BpfBackend::tell_losses(std::uint32_t lost_before) {
 void BpfBackend::on_wire(Bytes record) {
   if (handler_ == nullptr) return watch_for_self_test(record);
   ++delivered_;
-  const Decoded decoded = decode(record);
-  if (const auto* made = std::get_if<DecodedEvent>(&decoded)) {
+  Decoded decoded = decode(record);
+  if (auto* made = std::get_if<DecodedEvent>(&decoded)) {
     tell_losses(made->lost_before);
     if (follower_) {
       if (const auto* forked = std::get_if<ProcessForked>(&made->event.body))
@@ -194,11 +234,14 @@ void BpfBackend::on_wire(Bytes record) {
       else if (std::holds_alternative<ProcessExited>(made->event.body))
         follower_->on_exit(made->event.who.tgid);
     }
-    on_event(made->event);
+    if (!companion_ || companion_->pass(made->event)) on_event(made->event);
   } else if (const auto* descriptor = std::get_if<DescriptorNote>(&decoded); descriptor != nullptr && follower_) {
     follower_->on_descriptor(descriptor->note, *this);
   } else if (const auto* state = std::get_if<SocketStateNote>(&decoded); state != nullptr && follower_) {
     follower_->on_state(state->note, *this);
+  } else if (const auto* mapping = std::get_if<MappingNote>(&decoded)) {
+    tell_losses(mapping->lost_before);
+    on_mapping(*mapping);
   } else if (const auto* beat = std::get_if<Heartbeat>(&decoded)) {
     ++self_events_;
     if (beat->nonce == config_.beat_nonce) beats_.answered(beat->at_ns);
@@ -206,6 +249,18 @@ void BpfBackend::on_wire(Bytes record) {
     --delivered_;
     ++dropped_;
   }
+}
+
+void BpfBackend::on_mapping(const MappingNote& note) {
+  const auto path = mapped_paths_->find(note.who.tgid, note.address, monotonic_now().ns);
+  Event event;
+  event.at = note.at;
+  event.who = note.who;
+  LibraryMapped mapped;
+  if (path) mapped.path = *path;
+  mapped.path_inferred = path.has_value();
+  event.body = mapped;
+  on_event(event);
 }
 
 void BpfBackend::on_event(const Event& event) {
@@ -245,11 +300,57 @@ std::vector<BlindSpot> BpfBackend::blind() const {
   std::vector<BlindSpot> out;
   for (const BlindSpotCounter& each : blind_spot_counters)
     if (std::ranges::find(blind_, each.what) != blind_.end()) out.push_back({each.what, counted.*each.counter});
+  const MappedPathsCounters& mapped = mapped_paths_->counters();
+  if (files_ && (config_.files & WIRE_FILES_LIBRARIES) != 0)
+    out.push_back({blind_mappings, mapped.unknown + mapped.left_out});
+  const auto beside = companion_ ? companion_->blind() : shed_blind_;
+  out.insert(out.end(), beside.begin(), beside.end());
   return out;
 }
 
 std::optional<std::uint64_t> BpfBackend::probe_time_ns() const {
-  return time_measured_ ? object_->run_time_ns() : std::nullopt;
+  if (!time_measured_) return std::nullopt;
+  auto time = object_->run_time_ns();
+  if (time && companion_) *time += companion_->run_time_ns().value_or(0);
+  return time;
+}
+
+// ---- what is carried ----
+
+Result<void> BpfBackend::carry(const CompanionFactory& make) {
+  auto companion = make(*object_);
+  if (!companion) return std::unexpected(companion.error());
+  config_.plaintext = 1;
+  if (auto written = configure(false); !written) return written;
+  companion_ = *std::move(companion);
+  return {};
+}
+
+std::vector<Facet> BpfBackend::shed() {
+  if (!companion_) return {};
+  config_.plaintext = 0;
+  static_cast<void>(configure(false));  // its programs stop where they are detached too
+  shed_blind_ = companion_->blind();
+  shed_missed_ = companion_->missed_runs();
+  shedding_ = std::jthread([shed = std::move(companion_)]() mutable { shed.reset(); });
+  return {Facet::https};
+}
+
+Result<void> carry_plaintext(BpfBackend& backend, const CompanionFactory& make, std::span<const Facet> facets,
+                             OpenedBackend& opened) {
+  const bool asked = std::ranges::find(facets, Facet::https) != facets.end();
+  if (std::ranges::find(opened.refused, Facet::https, &RefusedFacet::facet) != opened.refused.end()) return {};
+  if (!asked && !(facets.empty() && make)) return {};
+  Result<void> carried = fail(Errc::not_supported, "nobody was given who reads plaintext");
+  if (make) carried = backend.carry(make);
+  if (carried) {
+    std::ranges::move(backend.companion()->outcomes(), std::back_inserter(opened.outcomes));
+    opened.slow_to_detach |= backend.companion()->slow_to_detach();
+    return {};
+  }
+  opened.refused.push_back({Facet::https, carried.error().context});
+  if (opened.refused.size() == facets.size()) return carried;
+  return {};
 }
 
 BackendCounters BpfBackend::counters() const {
@@ -260,8 +361,11 @@ BackendCounters BpfBackend::counters() const {
   out.lost_ring_full = kernel.failed;
   out.lost_user = dropped_;
   out.lost_bytes = kernel.failed_bytes;
+  const std::uint64_t accounted = delivered_ + kernel.failed + dropped_;
+  out.unread = kernel.produced > accounted ? kernel.produced - accounted : 0;
   out.self_events = self_events_;
   out.flows_untracked = kernel.flows_untracked + (follower_ ? follower_->untracked() : 0);
+  out.files_filtered = kernel.files_filtered;
   const auto missed = object_->missed_runs();
   out.missed_runs = missed ? untold_runs(*missed) : 0;
   out.missed_runs_measured =
@@ -270,6 +374,9 @@ BackendCounters BpfBackend::counters() const {
     out.missed_runs_measured = true;
     out.missed_runs = std::max<std::uint64_t>(out.missed_runs, kernel.missed);
   }
+  const std::uint64_t beside = companion_ ? companion_->missed_runs() : shed_missed_;
+  out.missed_runs += beside;
+  out.missed_runs_measured |= beside != 0;
   return out;
 }
 

@@ -3,14 +3,19 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <thread>
 #include <unordered_set>
 #include <vector>
 
 #include "backends/bpf/beat_log.h"
 #include "backends/bpf/beat_sender.h"
 #include "backends/bpf/bpf_object.h"
+#include "backends/bpf/companion.h"
 #include "backends/bpf/decode.h"
 #include "backends/bpf/event_reader.h"
+#include "backends/bpf/file_setting.h"
+#include "backends/bpf/mapped_paths.h"
 #include "backends/bpf/record_follower.h"
 #include "backends/bpf/verdict_map.h"
 
@@ -40,6 +45,7 @@ struct BpfBackendOptions {
   bool measure_time = false;            // probe_time_ns() is wanted
   bool exchange = true;                 // the programs see sockets: the self-test makes a connection to itself
   std::vector<std::string_view> blind;  // of blind_spots.h: what these programs count
+  FileSetting files;                    // also to be given to write_file_maps()
 };
 
 // Fails with the reason of the first of `programs` that is not attached.
@@ -55,10 +61,18 @@ class BpfBackend final : public Backend, private WireHandler, private EventHandl
   [[nodiscard]] BpfObject& object() { return *object_; }
   // After attaching, before the self-test.
   void follow(std::unique_ptr<RecordFollower> follower);
+  // After attaching, before the self-test: the programs that see files run, and must see an own open. Where those of
+  // sockets do not, signs of life come through them.
+  void expect_files();
   // After attaching: an own loopback exchange must come back out. What else comes meanwhile is kept for the first
   // drain.
   [[nodiscard]] Result<void> run_self_test();
-  [[nodiscard]] bool self_data_seen() const { return self_data_seen_; }
+  // After the self-test, once: what is attached beside these programs, and is given every event before anybody else.
+  [[nodiscard]] Result<void> carry(const CompanionFactory& make);
+  // Null: none was made, or it was shed.
+  [[nodiscard]] const Companion* companion() const { return companion_.get(); }
+  // What the programs are there for came back: bytes, or without socket programs an open.
+  [[nodiscard]] bool self_test_seen() const { return exchange_ ? self_data_seen_ : self_open_seen_; }
 
   [[nodiscard]] int fd() const override { return reader_->fd(); }
   [[nodiscard]] Result<Drained> drain(EventHandler& handler, std::size_t budget) override;
@@ -69,12 +83,17 @@ class BpfBackend final : public Backend, private WireHandler, private EventHandl
   [[nodiscard]] Result<void> send_beat() override;
   [[nodiscard]] Beats beats() const override { return beats_.beats(); }
   [[nodiscard]] std::vector<BlindSpot> blind() const override;
+  // The companion; it detaches while the capture goes on.
+  [[nodiscard]] std::vector<Facet> shed() override;
   [[nodiscard]] std::optional<std::uint64_t> probe_time_ns() const override;
 
  private:
   BpfBackend() = default;
   [[nodiscard]] Result<void> configure(bool trace_self);
   [[nodiscard]] Result<void> await_heartbeat();
+  [[nodiscard]] Result<void> exchange_with_self();
+  [[nodiscard]] Result<void> open_by_self();
+  void on_mapping(const MappingNote& note);
   void on_wire(Bytes record) override;
   void on_event(const Event& event) override;
   void tell_losses(std::uint32_t lost_before);
@@ -101,12 +120,27 @@ class BpfBackend final : public Backend, private WireHandler, private EventHandl
   std::size_t kept_bytes_ = 0;
   std::uint64_t next_sweep_ns_ = 0;
   bool exchange_ = true;
+  bool files_ = false;
   bool self_data_seen_ = false;
+  bool self_open_seen_ = false;
+  std::string self_path_;  // that was opened by the self-test
+  std::unique_ptr<MappedPaths> mapped_paths_;
   bool heartbeat_seen_ = false;
   std::uint64_t delivered_ = 0;
   std::uint64_t self_events_ = 0;
   std::uint64_t dropped_ = 0;
   std::uint32_t told_lost_ = 0;
+  // Behind what they use: they go first.
+  std::unique_ptr<Companion> companion_;
+  std::vector<BlindSpot> shed_blind_;  // that it had counted
+  std::uint64_t shed_missed_ = 0;
+  std::uint64_t next_work_ns_ = 0;  // of the companion, at the latest
+  std::jthread shedding_;
 };
+
+// Where facet https is wanted: lets the backend carry what `make` makes, or refuses the facet. Fails if nothing else is
+// left. Adds to `opened`, whose `refused` is settled.
+[[nodiscard]] Result<void> carry_plaintext(BpfBackend& backend, const CompanionFactory& make,
+                                           std::span<const Facet> facets, OpenedBackend& opened);
 
 }  // namespace tracer

@@ -10,6 +10,8 @@
 #include <memory>
 #include <utility>
 
+#include "backends/bpf/packed_image.h"
+
 namespace tracer {
 namespace {
 
@@ -151,9 +153,10 @@ std::optional<int> BpfInstruction::jump() const {
 
 Result<BpfElf> read_bpf_elf(std::span<const unsigned char> image) {
   elf_version(EV_CURRENT);
-  // libelf reads only, but its interface says otherwise; a copy keeps the image's constness and gives alignment.
-  std::vector<char> copy(image.begin(), image.end());
-  const std::unique_ptr<Elf, ElfCloser> elf(elf_memory(copy.data(), copy.size()));
+  // A copy in any case: libelf reads only, but its interface says otherwise.
+  auto copy = unpack_image(image);
+  if (!copy) return std::unexpected(copy.error());
+  const std::unique_ptr<Elf, ElfCloser> elf(elf_memory(reinterpret_cast<char*>(copy->data()), copy->size()));
   GElf_Ehdr header{};
   if (!elf || gelf_getehdr(elf.get(), &header) == nullptr || header.e_machine != EM_BPF)
     return fail(Errc::malformed, "not a BPF object file");

@@ -49,6 +49,7 @@ struct BpfElf {
       0;  // of .BTF.ext: accesses that the loader moves to where this kernel has a field
 };
 
+// `image` may be packed (packed_image.h).
 [[nodiscard]] Result<BpfElf> read_bpf_elf(std::span<const unsigned char> image);
 
 }  // namespace tracer

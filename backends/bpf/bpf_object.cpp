@@ -19,6 +19,7 @@
 #include "backends/bpf/kernel_log.h"
 #include "backends/bpf/kprobe_misses.h"
 #include "backends/bpf/load_failure.h"
+#include "backends/bpf/packed_image.h"
 #include "backends/bpf/user_reads.h"
 
 namespace tracer {
@@ -107,6 +108,8 @@ void look_through_modules(bpf_object* object) {
   if (any != nullptr && !holds(CAP_SYS_ADMIN)) bpf_program__set_attach_target(any, 0, "tracer_no_such_function");
 }
 
+constexpr auto trace_uprobe_multi = static_cast<bpf_attach_type>(48);  // BPF_TRACE_UPROBE_MULTI, linux/bpf.h of 6.6
+
 // `only`: the one program to load; empty: all that are wanted. Programs without a target go to `missing`.
 ObjectHandle open_image(const BpfImage& image, std::string_view only, std::vector<AttachOutcome>& missing) {
   const std::string name(image.name);
@@ -120,14 +123,28 @@ ObjectHandle open_image(const BpfImage& image, std::string_view only, std::vecto
     bpf_map* map = bpf_object__find_map_by_name(object.get(), std::string(size.map).c_str());
     if (map != nullptr) bpf_map__set_max_entries(map, size.entries);
   }
+  for (const SharedMap& shared : image.shared_maps) {
+    bpf_map* map = bpf_object__find_map_by_name(object.get(), std::string(shared.map).c_str());
+    const int failed = map != nullptr ? bpf_map__reuse_fd(map, shared.fd) : -ENOENT;
+    if (failed == 0) continue;
+    errno = -failed;
+    return {};
+  }
+  for (const std::string_view unused : image.maps_left_out) {
+    bpf_map* map = bpf_object__find_map_by_name(object.get(), std::string(unused).c_str());
+    if (map != nullptr) bpf_map__set_autocreate(map, false);
+  }
   bpf_program* each = nullptr;
   bpf_object__for_each_program(each, object.get()) {
     const std::string_view program = bpf_program__name(each);
     const std::string_view original = program.substr(0, program.find(copy_mark));
     const bool wanted = std::ranges::find(image.leave_out, program) == image.leave_out.end() &&
+                        std::ranges::find(image.without, original) == image.without.end() &&
                         (image.only.empty() || std::ranges::find(image.only, original) != image.only.end()) &&
                         (image.twice || original == program);
     bpf_program__set_autoload(each, wanted && (only.empty() || only == program));
+    if (std::ranges::find(image.at_many_places, program) != image.at_many_places.end())
+      bpf_program__set_expected_attach_type(each, trace_uprobe_multi);
   }
   look_through_modules(object.get());
   find_targets(object.get(), missing);
@@ -232,8 +249,12 @@ std::string_view code_of_attach(int os_error) {
 
 }  // namespace
 
-Result<std::unique_ptr<BpfObject>> BpfObject::load(const BpfImage& image, std::vector<AttachOutcome>& outcomes) {
+Result<std::unique_ptr<BpfObject>> BpfObject::load(const BpfImage& packed, std::vector<AttachOutcome>& outcomes) {
   libbpf_set_print(listen);
+  const auto unpacked = unpack_image(packed.bytes);
+  if (!unpacked) return std::unexpected(unpacked.error());
+  BpfImage image = packed;
+  image.bytes = *unpacked;
   raise_memlock_limit();
   std::unique_ptr<UserReadsKept> kept;  // until the object is loaded
   if (image.keep_user_reads) {
@@ -296,6 +317,11 @@ BpfObject::~BpfObject() {
 int BpfObject::map_fd(std::string_view name) const {
   const bpf_map* map = bpf_object__find_map_by_name(object_, std::string(name).c_str());
   return map != nullptr ? bpf_map__fd(map) : -1;
+}
+
+int BpfObject::program_fd(std::string_view name) const {
+  const bpf_program* program = bpf_object__find_program_by_name(object_, std::string(name).c_str());
+  return program != nullptr ? bpf_program__fd(program) : -1;
 }
 
 void BpfObject::attach_all(std::vector<AttachOutcome>& outcomes) {

@@ -27,18 +27,27 @@ struct MapEntries {
   std::uint32_t entries = 0;
 };
 
+struct SharedMap {
+  std::string_view map;
+  int fd = -1;
+};
+
 // What to load, and how.
 struct BpfImage {
-  std::span<const unsigned char> bytes;  // static storage
+  std::span<const unsigned char> bytes;  // packed (packed_image.h) or not
   std::string_view name;
   std::vector<MapEntries> map_entries;      // sizes to set before loading
+  std::vector<SharedMap> shared_maps;       // of another object, used in place of its own; must outlive the loading
   std::string btf_path;                     // kernel type information to relocate against; empty: the running kernel's
   std::vector<std::string_view> leave_out;  // programs that are not wanted here: not loaded, and no failure either
   std::vector<std::string_view> only;       // these and their copies; empty: all
+  std::vector<std::string_view> without;    // not these, nor their copies
+  std::vector<std::string_view> maps_left_out;   // not made: no program that is loaded uses them
+  std::vector<std::string_view> at_many_places;  // for links of type uprobe_multi (6.6), which libbpf 1.1 does not know
   // Also the programs with copy_mark in their name, copies for when the kernel skips the first: kernel_types.bpf.h.
   bool twice = false;
   // Programs that read user memory must still do so where bpf_probe_read_kernel is refused (lockdown=confidentiality);
-  // see user_reads.h. For objects of typed programs that read no kernel memory by helper.
+  // see user_reads.h. For objects of typed programs, or at breakpoints, that read no kernel memory by helper.
   bool keep_user_reads = false;
 };
 
@@ -56,6 +65,8 @@ class BpfObject {
 
   // -1: no such map.
   [[nodiscard]] int map_fd(std::string_view name) const;
+  // -1: no such program, or it is not loaded.
+  [[nodiscard]] int program_fd(std::string_view name) const;
 
   // Attaches every loaded program to the place that its section names; adds one outcome for each.
   void attach_all(std::vector<AttachOutcome>& outcomes);

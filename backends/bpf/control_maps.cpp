@@ -4,6 +4,7 @@
 #include <bpf/libbpf.h>
 #include <sys/syscall.h>
 
+#include <algorithm>
 #include <array>
 #include <vector>
 
@@ -93,14 +94,47 @@ constexpr std::array<SyscallOp, 18> compat_ops{{
 constexpr std::array<SyscallOp, 0> compat_ops{};
 #endif
 
+// Those that open come first.
+constexpr SyscallOp file_ops[] = {
+    {"openat", SYS_openat, WIRE_FILE_OP_OPENAT}, {"openat2", SYS_openat2, WIRE_FILE_OP_OPENAT2},
+#ifdef SYS_open
+    {"open", SYS_open, WIRE_FILE_OP_OPEN},       {"creat", SYS_creat, WIRE_FILE_OP_CREAT},
+#endif
+    {"mmap", SYS_mmap, WIRE_FILE_OP_MMAP},       {"close", SYS_close, WIRE_FILE_OP_CLOSE},
+#ifdef SYS_dup2
+    {"dup2", SYS_dup2, WIRE_FILE_OP_DUP2},
+#endif
+    {"dup3", SYS_dup3, WIRE_FILE_OP_DUP2},
+};
+constexpr std::size_t open_syscall_count =
+    static_cast<std::size_t>(std::ranges::find(file_ops, WIRE_FILE_OP_MMAP, &SyscallOp::op) - std::begin(file_ops));
+
+// As compat_ops; openat2 has one number everywhere.
+#if defined(__x86_64__)
+constexpr std::array<SyscallOp, 3> compat_open_ops{{
+    {"open", 5, WIRE_FILE_OP_32BIT},
+    {"creat", 8, WIRE_FILE_OP_32BIT},
+    {"openat", 295, WIRE_FILE_OP_32BIT},
+}};
+#elif defined(__aarch64__)
+constexpr std::array<SyscallOp, 3> compat_open_ops{{
+    {"open", 5, WIRE_FILE_OP_32BIT},
+    {"creat", 8, WIRE_FILE_OP_32BIT},
+    {"openat", 322, WIRE_FILE_OP_32BIT},
+}};
+#else
+constexpr std::array<SyscallOp, 0> compat_open_ops{};
+#endif
+
 // Both tables are written into one map of the kernel: a number that stands for two calls would lose one of them.
-constexpr bool numbers_differ() {
-  for (const SyscallOp& call : std::span(syscall_ops).first(socket_syscall_count))
-    for (const SyscallOp& compat : compat_ops)
+constexpr bool numbers_differ(std::span<const SyscallOp> calls, std::span<const SyscallOp> compat_calls) {
+  for (const SyscallOp& call : calls)
+    for (const SyscallOp& compat : compat_calls)
       if (call.number == compat.number) return false;
   return true;
 }
-static_assert(numbers_differ());
+static_assert(numbers_differ(std::span(syscall_ops).first(socket_syscall_count), compat_ops));
+static_assert(numbers_differ(file_ops, compat_open_ops));
 
 }  // namespace
 
@@ -120,6 +154,10 @@ Result<void> write_config(int map_fd, const wire_config& config) {
 std::span<const SyscallOp> socket_syscalls() { return std::span(syscall_ops).first(socket_syscall_count); }
 std::span<const SyscallOp> compat_syscalls() { return compat_ops; }
 std::span<const SyscallOp> descriptor_syscalls() { return syscall_ops; }
+std::span<const SyscallOp> file_syscalls(bool libraries) {
+  return libraries ? std::span(file_ops) : std::span(file_ops).first(open_syscall_count);
+}
+std::span<const SyscallOp> compat_open_syscalls() { return compat_open_ops; }
 
 Result<void> write_syscall_ops(int map_fd, std::span<const SyscallOp> calls) {
   for (const SyscallOp& each : calls) {
@@ -163,6 +201,9 @@ wire_counters read_counters(int map_fd) {
     sum.unix_sockets += one.unix_sockets;
     sum.quic += one.quic;
     sum.kernel_tls += one.kernel_tls;
+    sum.opens_32bit += one.opens_32bit;
+    sum.io_uring_opens += one.io_uring_opens;
+    sum.files_filtered += one.files_filtered;
   }
   return sum;
 }

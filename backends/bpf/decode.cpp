@@ -1,6 +1,7 @@
 #include "backends/bpf/decode.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 namespace tracer {
@@ -53,19 +54,33 @@ DecodedEvent event_of(const wire_header& header) {
   return decoded;
 }
 
-Decoded decode_data(Bytes record) {
+Decoded decode_data(Bytes record, Layer layer) {
   const auto data = read_as<wire_data>(record);
   if (!data) return Malformed{};
   const Bytes payload = record.subspan(sizeof(wire_data));
   if (payload.size() < data->header.kept || data->moved < data->header.kept || data->moved == 0) return Malformed{};
   FlowData out;
   out.flow = {data->header.flow};
+  out.layer = layer;
   out.direction = direction_of(data->header);
   out.offset = data->offset;
   out.moved = data->moved;
   out.bytes = payload.first(data->header.kept);
   if (out.moved > out.bytes.size()) out.rest = cause_of(data->header.rest);
   DecodedEvent decoded = event_of(data->header);
+  decoded.event.body = out;
+  return decoded;
+}
+
+Decoded decode_plain(Bytes record) {
+  const auto plain = read_as<wire_plain>(record);
+  if (!plain) return Malformed{};
+  PlaintextOpened out;
+  out.session = {plain->header.flow};
+  out.flow = {plain->carrier};
+  out.from_start = (plain->flags & WIRE_PLAIN_FROM_START) != 0;
+  if (plain->fd >= 0) out.fd = plain->fd;
+  DecodedEvent decoded = event_of(plain->header);
   decoded.event.body = out;
   return decoded;
 }
@@ -132,8 +147,10 @@ ProcessExited exited(int status) {
 Decoded decode_process(Bytes record) {
   const auto process = read_as<wire_process>(record);
   if (!process) return Malformed{};
-  const Bytes path = record.subspan(sizeof(wire_process));
-  if (path.size() < process->header.kept) return Malformed{};
+  const Bytes text = record.subspan(sizeof(wire_process));
+  const bool exec = process->header.kind == WIRE_EXEC;
+  if (exec && (text.size() < process->header.kept || text.size() - process->header.kept < process->arguments))
+    return Malformed{};
   // The text must be borrowed from the record, not from the copy on the stack.
   const char* comm = as_text(record).data() + offsetof(wire_process, comm);
   DecodedEvent decoded = event_of(process->header);
@@ -148,10 +165,18 @@ Decoded decode_process(Bytes record) {
       decoded.event.body = out;
       break;
     }
-    case WIRE_EXEC:
-      decoded.event.body =
-          ProcessStarted{as_text(path.first(process->header.kept)), text_of(comm, WIRE_COMM_SIZE), process->parent};
+    case WIRE_EXEC: {
+      ProcessStarted out;
+      out.executable = as_text(text.first(process->header.kept));
+      out.comm = text_of(comm, WIRE_COMM_SIZE);
+      out.parent_tgid = process->parent;
+      out.arguments = as_text(text.subspan(process->header.kept, process->arguments));
+      out.arguments_cut = (process->flags & WIRE_EXEC_CUT) != 0;
+      out.gid = process->gid;
+      out.uid = process->uid;
+      decoded.event.body = out;
       break;
+    }
     case WIRE_FORK:
       decoded.event.body = ProcessForked{process->child};
       break;
@@ -159,6 +184,52 @@ Decoded decode_process(Bytes record) {
       decoded.event.body = exited(process->exit_code);
       break;
   }
+  return decoded;
+}
+
+constexpr std::int32_t errno_max = 4095;  // MAX_ERRNO
+
+// What a tracepoint is told of a call that a signal ended: ERESTARTSYS and its kin (include/linux/errno.h) become
+// EINTR, or the call is made again, before the program sees anything.
+constexpr std::int32_t as_programs_see(std::int32_t error) {
+  constexpr std::int32_t restart_first = 512, restart_last = 516;
+  return error >= restart_first && error <= restart_last ? EINTR : error;
+}
+
+std::optional<std::int32_t> directory_of(std::string_view path, std::int32_t fd) {
+  return !path.starts_with('/') && fd != WIRE_FILE_AT_CWD ? std::optional(fd) : std::nullopt;
+}
+
+Decoded decode_file(Bytes record) {
+  const auto file = read_as<wire_file>(record);
+  if (!file) return Malformed{};
+  const Bytes path = record.subspan(sizeof(wire_file));
+  if (path.size() < file->header.kept) return Malformed{};
+  FileOpened out;
+  out.path = as_text(path.first(file->header.kept));
+  if ((file->flags & WIRE_FILE_NO_MODE) == 0) out.flags = file->open_flags;
+  if (file->result < -errno_max) return Malformed{};
+  out.error = file->result < 0 ? as_programs_see(-file->result) : 0;
+  out.uid = file->uid;
+  out.directory_fd = directory_of(out.path, file->directory_fd);
+  out.path_cut = (file->flags & WIRE_FILE_CUT) != 0;
+  DecodedEvent decoded = event_of(file->header);
+  decoded.event.body = out;
+  return decoded;
+}
+
+// A path that is relative to a descriptor, or that was cut off, names no file by itself.
+Decoded decode_map(Bytes record) {
+  const auto map = read_as<wire_map>(record);
+  if (!map) return Malformed{};
+  const Bytes path = record.subspan(sizeof(wire_map));
+  if (path.size() < map->header.kept) return Malformed{};
+  LibraryMapped out;
+  out.path = as_text(path.first(map->header.kept));
+  DecodedEvent decoded = event_of(map->header);
+  if (out.path.empty() || (map->flags & WIRE_FILE_CUT) != 0 || directory_of(out.path, map->directory_fd))
+    return MappingNote{decoded.event.who, decoded.event.at, map->address, decoded.lost_before};
+  decoded.event.body = out;
   return decoded;
 }
 
@@ -176,7 +247,16 @@ Decoded decode(Bytes record) {
   if (!header) return Malformed{};
   switch (header->kind) {
     case WIRE_DATA:
-      return decode_data(record);
+      return decode_data(record, Layer::socket);
+    case WIRE_PLAIN:
+      return decode_data(record, Layer::tls_plaintext);
+    case WIRE_PLAIN_OPEN:
+      return decode_plain(record);
+    case WIRE_PLAIN_CLOSE: {
+      DecodedEvent decoded = event_of(*header);
+      decoded.event.body = FlowClosed{{header->flow}, {}, {}, {}, {}};
+      return decoded;
+    }
     case WIRE_OPEN:
     case WIRE_STATE:
       return decode_open(record);
@@ -188,6 +268,10 @@ Decoded decode(Bytes record) {
     case WIRE_FORK:
     case WIRE_EXIT:
       return decode_process(record);
+    case WIRE_FILE:
+      return decode_file(record);
+    case WIRE_MAP:
+      return decode_map(record);
     case WIRE_BEAT:
       return Heartbeat{header->flow, header->at_ns, header->tgid};
     case WIRE_FD: {

@@ -27,6 +27,14 @@ struct SocketStateNote {
 
 struct Malformed {};
 
+// A file was mapped, and the programs do not know which.
+struct MappingNote {
+  ProcessRef who;
+  EventTime at;
+  std::uint64_t address = 0;
+  std::uint32_t lost_before = 0;
+};
+
 // The event and when the kernel made its record, which orders records of different processors.
 struct DecodedEvent {
   Event event;
@@ -34,7 +42,7 @@ struct DecodedEvent {
   std::uint32_t lost_before = 0;  // records refused by the buffer up to this one; wraps
 };
 
-using Decoded = std::variant<DecodedEvent, Heartbeat, DescriptorNote, SocketStateNote, Malformed>;
+using Decoded = std::variant<DecodedEvent, Heartbeat, DescriptorNote, SocketStateNote, MappingNote, Malformed>;
 
 // An address and a port in network order, as wire records carry them.
 [[nodiscard]] Endpoint wire_endpoint(const std::uint8_t (&address)[16], std::uint16_t network_port);

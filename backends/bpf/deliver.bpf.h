@@ -6,16 +6,7 @@
 #define TRACER_DELIVER_BPF_H
 
 #include "backends/bpf/copy.bpf.h"
-
-struct {
-  __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, WIRE_VERDICT_SLOTS);
-#ifndef EMIT_PERF
-  __uint(map_flags, BPF_F_MMAPABLE);
-#endif
-  __type(key, __u32);
-  __type(value, struct wire_verdict);
-} verdicts SEC(".maps");
+#include "backends/bpf/verdicts.bpf.h"
 
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -50,10 +41,6 @@ static __always_inline __u64 next_flow_id(const struct wire_config *cfg, __u32 a
   *serial += 1;
   return (*serial * 2 + kind) * cfg->cpus + bpf_get_smp_processor_id();
 }
-
-#define CALL_BYTES_DEFAULT (256ull << 10) /* until the core has said anything: nearly every message whole */
-#define CALL_BYTES_NORMAL 65536ull
-#define CALL_BYTES_WHOLE (1ull << 20)
 
 /* One system call that moved bytes. */
 struct moved_call {

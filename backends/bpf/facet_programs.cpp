@@ -1,7 +1,10 @@
 #include "backends/bpf/facet_programs.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
+
+#include "backends/bpf/file_setting.h"
 
 namespace tracer {
 namespace {
@@ -16,10 +19,28 @@ std::string why_not(std::span<const std::string_view> programs, std::span<const 
   return {};
 }
 
+bool needs_sockets(Facet facet) {
+  return facet == Facet::http || facet == Facet::tls || facet == Facet::https || facet == Facet::connection;
+}
+
 }  // namespace
 
 bool wants_sockets(std::span<const Facet> facets) {
-  return facets.empty() || std::ranges::any_of(facets, [](Facet facet) { return facet != Facet::process; });
+  return facets.empty() || std::ranges::any_of(facets, needs_sockets);
+}
+
+void choose_programs(BpfImage& image, std::span<const Facet> facets) {
+  const bool files = wants_files(facets);
+  if (wants_sockets(facets)) {
+    if (!files) image.without.insert(image.without.end(), std::begin(file_programs), std::end(file_programs));
+    return;
+  }
+  image.only.insert(image.only.end(), std::begin(process_programs), std::end(process_programs));
+  if (files) image.only.insert(image.only.end(), std::begin(file_programs), std::end(file_programs));
+}
+
+void size_plaintext_map(BpfImage& image, bool carried) {
+  if (!carried) image.map_entries.push_back({"tls_calls", 1});
 }
 
 Result<std::vector<RefusedFacet>> settle_facets(std::span<const FacetNeed> needs, std::span<const Facet> asked,
@@ -38,13 +59,16 @@ Result<std::vector<RefusedFacet>> settle_facets(std::span<const FacetNeed> needs
 
 Result<OpenedBackend> open_what_attaches(const std::vector<Facet>& facets, const OpenForFacets& open) {
   auto opened = open(facets);
-  const bool processes = std::ranges::find(facets, Facet::process) != facets.end();
-  if (opened || !processes || !wants_sockets(facets) || opened.error().code == Errc::not_permitted) return opened;
-  auto alone = open({Facet::process});
-  if (!alone) return opened;
+  std::vector<Facet> without_sockets;
+  std::ranges::remove_copy_if(facets, std::back_inserter(without_sockets), needs_sockets);
+  if (opened || without_sockets.empty() || without_sockets.size() == facets.size() ||
+      opened.error().code == Errc::not_permitted)
+    return opened;
+  auto rest = open(without_sockets);
+  if (!rest) return opened;
   for (const Facet facet : facets)
-    if (facet != Facet::process) alone->refused.push_back({facet, opened.error().context});
-  return alone;
+    if (needs_sockets(facet)) rest->refused.push_back({facet, opened.error().context});
+  return rest;
 }
 
 }  // namespace tracer

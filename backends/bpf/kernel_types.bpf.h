@@ -49,9 +49,15 @@ struct signal_struct {
   atomic_t live;
 } RELOCATE;
 
+struct mm_struct {
+  unsigned long arg_start;
+  unsigned long arg_end;
+} RELOCATE;
+
 struct task_struct {
   struct thread_info thread_info;
   unsigned int flags;
+  struct mm_struct *mm;
   struct files_struct *files;
   struct task_struct *group_leader;
   struct task_struct *real_parent;
@@ -281,6 +287,7 @@ struct pt_regs {
 #define SYSCALL_ARGUMENT_1(regs) FIELD(regs, si)
 #define SYSCALL_ARGUMENT_2(regs) FIELD(regs, dx)
 #define SYSCALL_ARGUMENT_3(regs) FIELD(regs, r10)
+#define SYSCALL_ARGUMENT_4(regs) FIELD(regs, r8)
 #define COMPAT_ARGUMENT_0(regs) ((u32)FIELD(regs, bx)) /* of a 32-bit call */
 #define COMPAT_ARGUMENT_1(regs) ((u32)FIELD(regs, cx))
 /* TS_COMPAT, arch/x86/include/asm/thread_info.h: this call came in by the 32-bit entry, its number is a 32-bit one. */
@@ -303,6 +310,7 @@ struct pt_regs {
 #define SYSCALL_ARGUMENT_1(context) FIELD(context, regs[1])
 #define SYSCALL_ARGUMENT_2(context) FIELD(context, regs[2])
 #define SYSCALL_ARGUMENT_3(context) FIELD(context, regs[3])
+#define SYSCALL_ARGUMENT_4(context) FIELD(context, regs[4])
 #define COMPAT_ARGUMENT_0(context) ((u32)FIELD(context, orig_x0))
 #define COMPAT_ARGUMENT_1(context) ((u32)FIELD(context, regs[1]))
 /* TIF_32BIT, arch/arm64/include/asm/thread_info.h */
@@ -310,5 +318,33 @@ struct pt_regs {
 #else
 #error "no system call convention for this architecture"
 #endif
+
+/* The number of a 32-bit call is one of another table. Where only typed memory can be read and there is no typed task
+ * (before 5.11) the mode of the program counts, and a 64-bit one that uses the 32-bit entry is not noticed. */
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs___mode {
+  unsigned long cs;
+} RELOCATE;
+#define REGS_ARE_32BIT(regs) (((struct pt_regs___mode *)(regs))->cs == 0x23 /* __USER32_CS */)
+#else
+struct pt_regs___mode {
+  u64 pstate;
+} RELOCATE;
+#define REGS_ARE_32BIT(regs) (((struct pt_regs___mode *)(regs))->pstate & 0x10 /* PSR_MODE32_BIT */)
+#endif
+
+static __always_inline int call_is_32bit(struct pt_regs *regs) {
+#ifdef SEALED
+  if (HAS_TYPED_TASK) {
+    struct task_struct *task = bpf_get_current_task_btf();
+    return TASK_IS_32BIT(task) != 0;
+  }
+  return REGS_ARE_32BIT(regs);
+#else
+  struct task_struct *task = CURRENT_TASK();
+  (void)regs;
+  return TASK_IS_32BIT(task) != 0;
+#endif
+}
 
 #endif

@@ -5,6 +5,7 @@
 #ifndef TRACER_PROCESS_LIFE_BPF_H
 #define TRACER_PROCESS_LIFE_BPF_H
 
+#include "backends/bpf/exec_record.bpf.h"
 #include "backends/bpf/stream.bpf.h"
 
 static __always_inline void on_fork(void *ctx, struct task_struct *parent, struct task_struct *child) {
@@ -20,29 +21,22 @@ static __always_inline void on_fork(void *ctx, struct task_struct *parent, struc
   emit(ctx, cfg, &process, sizeof(process), 0, 0);
 }
 
-struct exec_record {
-  struct wire_process process;
-  char path[WIRE_PATH_SIZE];
-};
-
 static __always_inline void on_exec(void *ctx, struct task_struct *task, struct linux_binprm *program) {
   struct wire_config *cfg = my_config();
-  struct exec_record record = {};
-  if (!cfg)
+  struct exec_record *record = begin_exec_record();
+  if (!cfg || !record)
     return;
-  fill_header(&record.process.header, WIRE_EXEC, 0, 0);
   struct task_struct *parent = FIELD(task, real_parent);
-  record.process.uid = bpf_get_current_uid_gid();
-  record.process.parent = FIELD(parent, tgid);
-  bpf_get_current_comm(record.process.comm, sizeof(record.process.comm));
+  record->process.parent = FIELD(parent, tgid);
+  u64 path = 0;
 #ifdef SEALED
   (void)program; /* a string cannot be read by dereference: user space asks /proc */
 #else
-  long length = bpf_probe_read_kernel_str(record.path, sizeof(record.path), FIELD(program, filename));
-  u64 kept = length > 0 ? (u64)length - 1 : 0;
-  record.process.header.kept = kept;
+  long length = bpf_probe_read_kernel_str(record->text, WIRE_PATH_SIZE, FIELD(program, filename));
+  path = length > 0 ? (u64)length - 1 : 0;
 #endif
-  emit(ctx, cfg, &record, sizeof(record), 0, 0);
+  struct mm_struct *memory = FIELD(task, mm);
+  finish_exec_record(ctx, cfg, record, path, FIELD(memory, arg_start), FIELD(memory, arg_end));
 }
 
 static __always_inline void on_process_exit(void *ctx, struct task_struct *task) {
@@ -51,6 +45,7 @@ static __always_inline void on_process_exit(void *ctx, struct task_struct *task)
   struct signal_struct *signal = FIELD(task, signal);
   if (!cfg)
     return;
+  forget_tls_call(cfg);
   if (FIELD(signal, live.counter) != 0) { /* other threads go on */
     answer_thread_beat(ctx, cfg);
     return;

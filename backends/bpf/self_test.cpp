@@ -1,6 +1,7 @@
 #include "backends/bpf/self_test.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -46,6 +47,12 @@ Result<std::uint16_t> loopback_exchange() {
   if (::read(server.get(), received.data(), received.size()) != static_cast<ssize_t>(self_test_text.size()))
     return failed("self-test: read");
   return ntohs(address.sin_port);
+}
+
+std::string failing_open(std::uint32_t nonce) {
+  const std::string path = "/tracer-self-test-" + std::to_string(nonce);
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  return path;
 }
 
 PidNamespace foreign_pid_namespace() {

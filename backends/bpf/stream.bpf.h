@@ -13,6 +13,7 @@
 
 #include "backends/bpf/deliver.bpf.h"
 #include "backends/bpf/flow.bpf.h"
+#include "backends/bpf/tls_calls.bpf.h"
 
 /* Two programs that both see the beginning of one call do so within this time. */
 #define ONE_CALL_NS 1000000ull
@@ -161,6 +162,7 @@ static __always_inline void count_untold(struct sock *sk, s64 bytes) {
 /* `sampled`: the send sequence number when the call began. */
 static __always_inline int sent(void *ctx, const struct wire_config *cfg, struct sock *sk, struct flow *flow,
                                 u32 sampled, u64 result, u32 tgid, struct moved_call *told) {
+  note_flow_used(cfg, flow->id, flow->filtered);
   u64 moved = (u32)(sequence_of(sk, WIRE_TX) - sampled);
   if (flow->fin_sent && moved == result + 1)
     moved = result; /* another thread shut the socket down meanwhile: a FIN counts as one */
@@ -188,6 +190,7 @@ static __always_inline int sent(void *ctx, const struct wire_config *cfg, struct
  * call began, null where that was not looked at. */
 static __always_inline int received(void *ctx, const struct wire_config *cfg, struct sock *sk, struct flow *flow,
                                     const u32 *sampled, u64 result, u64 asked, u32 tgid, struct moved_call *told) {
+  note_flow_used(cfg, flow->id, flow->filtered);
   u64 begin = flow->end[WIRE_RX];
   u64 end = extend_sequence(begin, sequence_of(sk, WIRE_RX));
   if (end - begin != result)

@@ -11,12 +11,16 @@
 namespace tracer {
 namespace {
 
-struct TypedSection {
+struct HandledSection {
   const char* prefix;
+  bpf_prog_type type;
   bpf_attach_type attach;
 };
-constexpr std::array typed_sections{TypedSection{"fentry+", BPF_TRACE_FENTRY}, TypedSection{"fexit+", BPF_TRACE_FEXIT},
-                                    TypedSection{"tp_btf+", BPF_TRACE_RAW_TP}};
+constexpr std::array handled_sections{HandledSection{"fentry+", BPF_PROG_TYPE_TRACING, BPF_TRACE_FENTRY},
+                                      HandledSection{"fexit+", BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT},
+                                      HandledSection{"tp_btf+", BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP},
+                                      HandledSection{"uprobe+", BPF_PROG_TYPE_KPROBE, bpf_attach_type{}},
+                                      HandledSection{"uretprobe+", BPF_PROG_TYPE_KPROBE, bpf_attach_type{}}};
 
 constexpr std::array ambiguous_helpers{BPF_FUNC_probe_read, BPF_FUNC_probe_read_str, BPF_FUNC_probe_read_kernel,
                                        BPF_FUNC_probe_read_kernel_str};
@@ -67,8 +71,8 @@ Result<std::unique_ptr<UserReadsKept>> UserReadsKept::make(std::span<const unsig
   libbpf_prog_handler_opts options{};
   options.sz = sizeof(options);
   options.prog_prepare_load_fn = restore_before_load;
-  for (const TypedSection& each : typed_sections) {
-    const int handler = libbpf_register_prog_handler(each.prefix, BPF_PROG_TYPE_TRACING, each.attach, &options);
+  for (const HandledSection& each : handled_sections) {
+    const int handler = libbpf_register_prog_handler(each.prefix, each.type, each.attach, &options);
     if (handler < 0) return std::unexpected(os_failure(-handler, std::string("libbpf: handle ") + each.prefix));
     kept->handlers_.push_back(handler);
   }

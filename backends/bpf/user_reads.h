@@ -16,10 +16,10 @@ struct bpf_insn;
 
 namespace tracer {
 
-// While it lives, typed programs (fentry, fexit, tp_btf) of objects that are opened and loaded keep their calls as they
-// were compiled. What libbpf does for these sections by itself is then left to the caller: the target must be set by
-// bpf_program__set_attach_target(), and the program attached by bpf_program__attach_trace(). One at a time, as much of
-// libbpf is: its list of section handlers is global.
+// While it lives, typed programs (fentry, fexit, tp_btf) and those at breakpoints (uprobe, uretprobe) of objects that
+// are opened and loaded keep their calls as they were compiled. What libbpf does for these sections by itself is then
+// left to the caller: the target must be set by bpf_program__set_attach_target(), and a typed program attached by
+// bpf_program__attach_trace(). One at a time, as much of libbpf is: its list of section handlers is global.
 class UserReadsKept {
  public:
   // Refuses an object that itself reads by bpf_probe_read or bpf_probe_read_kernel: afterwards nobody could tell which

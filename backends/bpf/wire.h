@@ -15,7 +15,7 @@
 #pragma GCC diagnostic error "-Wpadded"
 
 /* Bumped when a layout below changes; both sides are built together, the self-test checks that they agree. */
-#define WIRE_VERSION 1
+#define WIRE_VERSION 3
 
 enum wire_kind {
   WIRE_DATA = 1,   /* struct wire_data */
@@ -30,6 +30,12 @@ enum wire_kind {
   /* The floor only: what user space needs to follow descriptors. */
   WIRE_FD = 10,     /* struct wire_fd: a descriptor was made, removed or must be explained */
   WIRE_STATE = 11,  /* struct wire_open: a TCP socket changed state; `flow` is the socket's address */
+  WIRE_FILE = 12,   /* struct wire_file: an open returned */
+  WIRE_MAP = 13,    /* struct wire_map: a file was mapped so that it can be executed */
+  /* Breakpoints in TLS libraries only; header.flow is the session. */
+  WIRE_PLAIN_OPEN = 14,  /* struct wire_plain: a session is seen, or its connection is known now */
+  WIRE_PLAIN = 15,       /* struct wire_data: bytes in clear; the record may be longer than header.kept says */
+  WIRE_PLAIN_CLOSE = 16, /* struct wire_header: the session was freed, or is used for another connection now */
 };
 
 enum wire_direction { WIRE_TX = 0, WIRE_RX = 1 };
@@ -65,6 +71,15 @@ struct wire_data {
   __u64 moved;  /* bytes that went through; kept <= moved */
 };
 
+#define WIRE_PLAIN_FROM_START 1 /* flags: the handshake was seen */
+
+struct wire_plain {
+  struct wire_header header;
+  __u64 carrier; /* flow of the socket; 0: not known */
+  __u32 flags;
+  __s32 fd; /* that the process gave to the library; -1: not known */
+};
+
 #define WIRE_ROLE_UNKNOWN 0
 #define WIRE_ROLE_CLIENT 1
 #define WIRE_ROLE_SERVER 2
@@ -94,18 +109,69 @@ struct wire_open {
 #define WIRE_COMM_SIZE 16
 #define WIRE_PATH_SIZE 256
 
+#define WIRE_ARGUMENTS_SIZE 1000
+
+#define WIRE_EXEC_CUT 1 /* flags: there were more arguments */
+
+/* WIRE_EXEC: the path lies behind it, and behind that the arguments as they lie in the process's memory. */
 struct wire_process {
-  struct wire_header header; /* kept: length of the path behind, without a terminator (WIRE_EXEC) */
+  struct wire_header header; /* kept: length of the path, without a terminator */
   __u32 uid;
   __u32 child;     /* WIRE_FORK: tgid of the new process */
   __s32 exit_code; /* WIRE_EXIT: as wait(2) gives it, or WIRE_EXIT_UNKNOWN */
   __u32 local_tgid; /* WIRE_OWNER: in the tracer's pid namespace; 0: not known, or it is the initial one */
   char comm[WIRE_COMM_SIZE]; /* of the thread-group leader */
-  __u32 parent; /* WIRE_EXEC: tgid of the parent; 0: not known */
-  __u32 pad0;
+  __u32 parent;    /* WIRE_EXEC: tgid of the parent; 0: not known */
+  __u32 gid;       /* WIRE_EXEC */
+  __u32 arguments; /* WIRE_EXEC: their bytes; 0: not known */
+  __u32 flags;     /* WIRE_EXEC_* */
 };
 
 #define WIRE_EXIT_UNKNOWN (-1)
+
+#define WIRE_FILE_CUT 1     /* the path was longer */
+#define WIRE_FILE_NO_MODE 2 /* open_flags could not be read */
+#define WIRE_FILE_AT_CWD (-100) /* AT_FDCWD */
+
+struct wire_file {
+  struct wire_header header; /* kept: length of the path behind, without a terminator; 0: it could not be read */
+  __u32 uid;
+  __u32 open_flags;   /* O_… as given */
+  __s32 result;       /* the descriptor, or -errno */
+  __s32 directory_fd; /* as given; WIRE_FILE_AT_CWD */
+  __u32 flags;        /* WIRE_FILE_* */
+  __u32 prefix_bits;  /* the programs' own: with the path behind it this is a key of the map of prefixes */
+};
+
+/* As large as struct wire_file: both are made in one place. */
+struct wire_map {
+  struct wire_header header; /* kept: length of the path behind; 0: not known */
+  __u64 address;             /* in the process */
+  __s32 fd;
+  __s32 directory_fd; /* what a relative path is relative to */
+  __u32 flags;        /* WIRE_FILE_CUT */
+  __u32 pad0;
+};
+
+/* The end of a path: its last 1 to 8 bytes, the last one in the highest byte (little-endian: as they lie in memory). */
+struct wire_suffix {
+  __u64 bytes;
+  __u64 length;
+};
+
+#define WIRE_PREFIX_SIZE 64
+struct wire_prefix { /* struct bpf_lpm_trie_key */
+  __u32 bits;
+  __u8 bytes[WIRE_PREFIX_SIZE];
+};
+#define WIRE_FILTER_ROWS 1024 /* of suffixes, and of prefixes; with more every open is told */
+
+/* What is told of files: wire_config.files. */
+#define WIRE_FILES_TOLD 1      /* opens that pass the filter */
+#define WIRE_FILES_ALL 2       /* all of them pass */
+#define WIRE_FILES_PREFIXES 4  /* also those with a prefix in the map */
+#define WIRE_FILES_SHARED 8    /* also those with the name of a shared object */
+#define WIRE_FILES_LIBRARIES 16 /* executable mappings */
 
 #define WIRE_END_TX 1   /* flags: tx_end is filled */
 #define WIRE_END_RX 2   /* flags: rx_end is filled */
@@ -170,6 +236,9 @@ struct wire_counters {
   __u64 unix_sockets;    /* calls on them (system calls only) */
   __u64 quic;            /* calls on UDP sockets with port 443 (system calls only) */
   __u64 kernel_tls;      /* connections that ended, of which the kernel itself encrypted the bytes */
+  __u64 opens_32bit;     /* opens by 32-bit programs */
+  __u64 io_uring_opens;  /* opens that were submitted to io_uring (system calls only) */
+  __u64 files_filtered;  /* opens that were not wanted: no loss */
 };
 
 /* One per flow slot; written by user space without a system call where the map can be mapped. A slot that names another
@@ -201,11 +270,14 @@ struct wire_config {
   /* No payload of a flow is copied whose own two ports, as its socket has them, are both none of these; 0: of any. */
   __u32 port_count;
   __u16 ports[WIRE_FILTER_PORTS]; /* in network order */
-  __u32 pad0;
+  __u32 files;                /* WIRE_FILES_* */
+  __u32 file_suffix_lengths;  /* bit n - 1: there are suffixes of n bytes */
+  __u32 plaintext; /* 1: calls into TLS libraries are watched: they want to know which flow is used inside of them */
   __u8 beat_name[WIRE_COMM_SIZE]; /* a thread of this name that ends is the tracer's heartbeat too */
 };
 
-/* write(2) of beat_nonce bytes to this descriptor fails at once with EBADF, touches nothing, and is seen. */
+/* write(2) of beat_nonce bytes to this descriptor fails at once with EBADF, touches nothing, and is seen; so is an
+ * openat(2) of an empty path below it with beat_nonce as its flags, which fails with ENOENT. */
 #define WIRE_BEAT_FD (-1130)
 
 /* What a system call does to a socket; user space fills the table by number. */
@@ -239,6 +311,20 @@ enum wire_op {
   /* By its 32-bit number, in a place of the table that no such 64-bit call uses: only counted. */
   WIRE_OP_32BIT,
   WIRE_OP_32BIT_SOCKETCALL, /* descriptor first among the arguments in memory; 64-bit: getuid */
+};
+
+/* What a system call does to files; a table of its own by number. */
+enum wire_file_op {
+  WIRE_FILE_OP_NONE = 0,
+  WIRE_FILE_OP_OPEN,    /* path, flags */
+  WIRE_FILE_OP_OPENAT,  /* directory, path, flags */
+  WIRE_FILE_OP_OPENAT2, /* directory, path, struct open_how: flags first */
+  WIRE_FILE_OP_CREAT,   /* path */
+  WIRE_FILE_OP_MMAP,    /* address, size, protection, flags, fd */
+  WIRE_FILE_OP_CLOSE,   /* fd */
+  WIRE_FILE_OP_DUP2,    /* fd, new fd: what that was is gone */
+  /* An open by its 32-bit number, in a place of the table that no such 64-bit call uses: only counted. */
+  WIRE_FILE_OP_32BIT,
 };
 
 /* Where fields lie in the records of tracepoints whose layout changed between kernels; from their format files. */

@@ -29,8 +29,12 @@ namespace {
 constexpr std::array<std::string_view, 4> required_programs{"tracer_send_enter", "tracer_send_exit",
                                                             "tracer_receive_enter", "tracer_receive_exit"};
 constexpr FacetNeed needs[] = {{Facet::http, required_programs},
+                               {Facet::tls, required_programs},
+                               {Facet::https, required_programs},
                                {Facet::connection, connection_programs},
-                               {Facet::process, needed_process_programs}};
+                               {Facet::process, needed_process_programs},
+                               {Facet::file, file_programs},
+                               {Facet::library, file_programs}};
 // COPY_PLACES of copy.bpf.h.
 constexpr std::uint32_t works_per_processor = 2;
 
@@ -54,7 +58,7 @@ BpfImage image_for(const EbpfOptions& options, const KernelFunctions& functions,
   image.map_entries = {{"copy_works", works_per_processor * possible_processors()}};
   if (options.ring_buffer) image.map_entries.push_back({"events", static_cast<std::uint32_t>(options.ring_bytes)});
   if (!functions.sendpage) image.leave_out = {"tracer_sendpage_enter", "tracer_sendpage_exit"};
-  if (!wants_sockets(options.facets)) image.only.assign(std::begin(process_programs), std::end(process_programs));
+  choose_programs(image, options.facets);
   image.keep_user_reads = options.mechanism == Mechanism::fentry && !options.kernel_reads;
   return image;
 }
@@ -84,7 +88,12 @@ Result<OpenedBackend> open_mechanism(const EbpfOptions& options) {
   OpenedBackend opened;
   opened.kind = BackendKind::ebpf;
   opened.mechanism = options.mechanism;
-  auto object = BpfObject::load(image_for(options, *functions, *features), opened.outcomes);
+  const bool files = wants_files(options.facets);
+  const FileSetting file_settings = file_setting(options.facets, options.files);
+  BpfImage image = image_for(options, *functions, *features);
+  size_file_maps(image, file_settings);
+  size_plaintext_map(image, wants_plaintext(options.plaintext, options.facets));
+  auto object = BpfObject::load(image, opened.outcomes);
   if (!object) return std::unexpected(object.error());
   BpfBackendOptions running;
   running.ring_bytes = options.ring_bytes;
@@ -92,7 +101,9 @@ Result<OpenedBackend> open_mechanism(const EbpfOptions& options) {
   running.mappable_arrays = options.mappable_arrays;
   running.beat = std::move(beat);
   running.exchange = sockets;
-  if (sockets) running.blind = {blind_kernel_tls};
+  if (sockets) running.blind.push_back(blind_kernel_tls);
+  if (files && !compat_open_syscalls().empty()) running.blind.push_back(blind_32bit_opens);
+  running.files = file_settings;
   running.measure_time = options.measure_time;
   running.missed_runs = MissedRuns::by_programs;
   running.twice = features->hold_processor;
@@ -100,6 +111,8 @@ Result<OpenedBackend> open_mechanism(const EbpfOptions& options) {
   running.receive_flags_argument = functions->receive_flags_argument;
   auto backend = BpfBackend::make(std::move(*object), std::move(running));
   if (!backend) return std::unexpected(backend.error());
+  if (auto written = write_file_maps((*backend)->object(), file_settings); !written)
+    return std::unexpected(written.error());
   (*backend)->object().attach_all(opened.outcomes);
   auto refused = settle_facets(needs, options.facets, opened.outcomes);
   if (!refused) return std::unexpected(refused.error());
@@ -107,8 +120,11 @@ Result<OpenedBackend> open_mechanism(const EbpfOptions& options) {
   if (sockets)
     if (auto complete = require_attached(required_programs, opened.outcomes); !complete)
       return std::unexpected(complete.error());
+  if (files && require_attached(file_programs, opened.outcomes)) (*backend)->expect_files();
   if (auto tested = (*backend)->run_self_test(); !tested) return std::unexpected(tested.error());
-  opened.self_test_seen = (*backend)->self_data_seen();
+  if (auto carried = carry_plaintext(**backend, options.plaintext, options.facets, opened); !carried)
+    return std::unexpected(carried.error());
+  opened.self_test_seen = (*backend)->self_test_seen();
   opened.backend = std::move(*backend);
   return opened;
 }

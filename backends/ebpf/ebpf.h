@@ -9,7 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "backends/bpf/companion.h"
 #include "core/backend.h"
+#include "core/file_filter.h"
 
 namespace tracer {
 
@@ -24,6 +26,8 @@ struct EbpfOptions {
   bool kernel_reads = true;          // false: bpf_probe_read_kernel is refused (lockdown=confidentiality); fentry only
   std::vector<std::uint16_t> ports;  // no payload of flows that have none of them is copied; see BpfBackendOptions
   std::vector<Facet> facets;         // what is wanted: programs that none of these need are not attached; empty: all
+  FileFilter files;                  // facet file: which opens are told
+  CompanionFactory plaintext{};      // facet https; null: it is refused
   bool measure_time = false;         // probe_time_ns() is wanted; it costs every run of a program about 25 ns
 };
 

@@ -75,11 +75,19 @@ constexpr EventProgram event_programs[] = {
 constexpr std::string_view life_programs[] = {"floor_fork", "floor_exec", "floor_process_exit"};
 constexpr std::string_view state_events[] = {"sock:inet_sock_set_state"};
 constexpr std::string_view life_events[] = {"sched:sched_process_exec", "sched:sched_process_exit"};
+constexpr std::string_view file_programs_here[] = {"floor_file_enter", "floor_file_exit"};
+// Without these no open is told of; what each of the others opens is lost with it.
+constexpr std::string_view open_events[] = {"syscalls:openat for files"};
+constexpr std::string_view map_events[] = {"syscalls:openat for files", "syscalls:mmap for files"};
 constexpr std::string_view process_missing[] = {"exit_code", "signal", "ppid"};  // not in these events' records
 constexpr FacetNeed needs[] = {
     {Facet::http, {}},  // its system calls are looked at one by one
+    {Facet::tls, {}},
+    {Facet::https, {}},
     {Facet::connection, state_events},
     {Facet::process, life_events},
+    {Facet::file, open_events},
+    {Facet::library, map_events},
 };
 
 // The system calls without which HTTP cannot be seen at all: those that move bytes, and those that make a descriptor a
@@ -107,6 +115,19 @@ Result<void> attach_syscalls(BpfObject& object, std::vector<AttachOutcome>& outc
   return {};
 }
 
+// A kernel without one of these calls (openat2 is of 5.6) has no event for it either.
+void attach_file_syscalls(BpfObject& object, bool libraries, std::vector<AttachOutcome>& outcomes) {
+  for (const SyscallOp& call : file_syscalls(libraries)) {
+    const std::string name(call.name), what = "syscalls:" + name + " for files";
+    const bool ends = call.op < WIRE_FILE_OP_CLOSE;  // of the others the beginning is enough
+    const AttachOutcome exit = ends ? object.attach_tracepoint("floor_file_exit", "syscalls", "sys_exit_" + name)
+                                    : AttachOutcome{what, true, {}};
+    const AttachOutcome enter = object.attach_tracepoint("floor_file_enter", "syscalls", "sys_enter_" + name);
+    outcomes.push_back({what, enter.attached && exit.attached, enter.attached ? exit.reason : enter.reason,
+                        enter.attached ? exit.code : enter.code});
+  }
+}
+
 }  // namespace
 
 Result<OpenedBackend> open_syscalls(const TracepointOptions& options) {
@@ -119,14 +140,23 @@ Result<OpenedBackend> open_syscalls(const TracepointOptions& options) {
   image.name = "tracer";
   image.map_entries = {{"copy_works", possible_processors()}};
   if (options.ring_buffer) image.map_entries.push_back({"events", static_cast<std::uint32_t>(options.ring_bytes)});
+  const bool files = wants_files(options.facets);
+  const FileSetting file_settings = file_setting(options.facets, options.files);
   if (!sockets) image.only.assign(std::begin(life_programs), std::end(life_programs));
+  auto& chosen = sockets ? image.without : image.only;
+  if (sockets != files) chosen.insert(chosen.end(), std::begin(file_programs_here), std::end(file_programs_here));
+  size_file_maps(image, file_settings);
+  size_plaintext_map(image, wants_plaintext(options.plaintext, options.facets));
   OpenedBackend opened;
   opened.kind = BackendKind::tracepoint;
   opened.mechanism = options.mechanism;
+  opened.slow_to_detach =
+      true;  // the kernel waits for all processors at every event it lets go of, and here are some fifty
   auto object = BpfObject::load(image, opened.outcomes);
   if (!object) return std::unexpected(object.error());
   BpfBackendOptions running = running_options(options);
   running.missed_runs = MissedRuns::by_kernel_unless_zero;
+  running.files = file_settings;
   auto backend = BpfBackend::make(std::move(*object), std::move(running));
   if (!backend) return std::unexpected(backend.error());
   BpfObject& loaded = (*backend)->object();
@@ -152,6 +182,8 @@ Result<OpenedBackend> open_syscalls(const TracepointOptions& options) {
   }
   if (sockets)
     if (auto attached = attach_syscalls(loaded, opened.outcomes); !attached) return std::unexpected(attached.error());
+  if (auto written = write_file_maps(loaded, file_settings); !written) return std::unexpected(written.error());
+  if (files) attach_file_syscalls(loaded, (file_settings.flags & WIRE_FILES_LIBRARIES) != 0, opened.outcomes);
   loaded.tell_attached_programs(opened.outcomes);
   auto refused = settle_facets(needs, options.facets, opened.outcomes);
   if (!refused) return std::unexpected(refused.error());
@@ -166,8 +198,11 @@ Result<OpenedBackend> open_syscalls(const TracepointOptions& options) {
   }
 
   opened.missing.assign(std::begin(process_missing), std::end(process_missing));
+  if (files && require_attached(open_events, opened.outcomes)) (*backend)->expect_files();
   if (auto tested = (*backend)->run_self_test(); !tested) return std::unexpected(tested.error());
-  opened.self_test_seen = (*backend)->self_data_seen();
+  if (auto carried = carry_plaintext(**backend, options.plaintext, options.facets, opened); !carried)
+    return std::unexpected(carried.error());
+  opened.self_test_seen = (*backend)->self_test_seen();
   opened.backend = std::move(*backend);
   return opened;
 }

@@ -155,6 +155,7 @@ void TracefsBackend::hand_over() {
 BackendCounters TracefsBackend::counters() const {
   BackendCounters out = counters_;
   out.lost_user += reader_->malformed() + decoder_.opens().calls_dropped;
+  out.unread = waiting_.size() - next_;
   out.self_events = decoder_.self_events();
   out.flows_untracked = decoder_.flows_untracked();
   return out;

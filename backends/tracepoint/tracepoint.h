@@ -11,7 +11,9 @@
 #include <string>
 #include <vector>
 
+#include "backends/bpf/companion.h"
 #include "core/backend.h"
+#include "core/file_filter.h"
 #include "core/ownership.h"
 
 namespace tracer {
@@ -31,7 +33,9 @@ struct TracepointOptions {
   // What is wanted: programs or events that none of these need are not attached. Empty: all that
   // the mechanism brings.
   std::vector<Facet> facets;
-  bool measure_time = false;  // probe_time_ns() is wanted; it costs every run of a program about 25 ns
+  FileFilter files;              // facet file: which opens are told
+  CompanionFactory plaintext{};  // facet https; null: it is refused. Not by tracefs
+  bool measure_time = false;     // probe_time_ns() is wanted; it costs every run of a program about 25 ns
   // tracefs: false: by an own tracing instance only; true: by perf_event_open(2) only. Absent: the first that works,
   // the instance before perf, because a BPF program of anybody's that answers 0 takes an event away from all of perf.
   std::optional<bool> by_perf;

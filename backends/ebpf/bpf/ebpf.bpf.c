@@ -185,6 +185,7 @@ SEC("fentry/tcp_sendpage") int tracer_sendpage_enter(u64 *ctx) {
 }
 #endif
 
+#include "backends/bpf/file_programs.bpf.h"
 #include "backends/bpf/life_programs.bpf.h"
 
 char _license[] SEC("license") = "Dual MIT/GPL";

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT
  *
- * What moves bytes through TCP sockets beside the system calls that are followed: io_uring.
+ * What moves bytes through TCP sockets and opens files beside the system calls that are followed: io_uring.
  */
 #ifndef TRACER_BLIND_BPF_H
 #define TRACER_BLIND_BPF_H
@@ -25,13 +25,20 @@ struct io_kiocb {
   (IO_URING_SOCKET | 1ull << 1 | 1ull << 2 | 1ull << 4 | 1ull << 5 | 1ull << 22 | 1ull << 23 | 1ull << 30 | \
    1ull << 49 | 1ull << 60 | 1ull << 61)
 
+/* OPENAT, OPENAT2. */
+#define IO_URING_OPENS (1ull << 18 | 1ull << 28)
+
 /* Since 6.3; left out where the kernel does not have it. Of a file that was registered with the ring only the operation
  * is known. */
 static __always_inline void on_submission(struct io_kiocb *request) {
   struct wire_config *cfg = my_config();
   struct wire_counters *count = my_counters();
   u64 operation = FIELD(request, opcode);
-  if (!cfg || !count || operation > 63 || !(IO_URING_MOVES >> operation & 1))
+  if (!cfg || !count || operation > 63)
+    return;
+  if (IO_URING_OPENS >> operation & 1 && cfg->files)
+    count->io_uring_opens++;
+  if (!(IO_URING_MOVES >> operation & 1))
     return;
   if (FIELD(request, flags) & 1 /* REQ_F_FIXED_FILE */) {
     if (IO_URING_SOCKET >> operation & 1)

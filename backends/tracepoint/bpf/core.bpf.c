@@ -65,6 +65,7 @@
 WITH_COPIES(SYS_ENTER)
 WITH_COPIES(SYS_EXIT)
 
+#include "backends/bpf/file_programs.bpf.h"
 #include "backends/tracepoint/bpf/blind.bpf.h"
 
 #include "backends/bpf/life_programs.bpf.h"

@@ -24,6 +24,7 @@
 #endif
 #include "backends/bpf/deliver.bpf.h"
 #include "backends/bpf/emit.bpf.h"
+#include "backends/bpf/tls_calls.bpf.h"
 #include "backends/bpf/user_segments.bpf.h"
 
 typedef __u64 u64;
@@ -287,6 +288,8 @@ static __always_inline int on_data_exit(u64 *ctx, const struct wire_config *cfg,
     flow = known->flow;
     call->end = ~0ull;
   }
+  if (flow)
+    note_flow_used(cfg, flow, 0);
   struct stream *stream = bpf_map_lookup_elem(&streams, &flow);
   if (!stream)
     return 0;
@@ -374,6 +377,7 @@ ON(sys_exit) int floor_descriptor_exit(u64 *ctx) {
 }
 #endif
 
+#include "backends/tracepoint/bpf/floor_files.bpf.h"
 #include "backends/tracepoint/bpf/floor_life.bpf.h"
 
 char _license[] SEC("license") = "Dual MIT/GPL";

@@ -27,28 +27,6 @@ struct linux_binprm___user {
   unsigned long exec;
 } RELOCATE;
 
-/* The number in a 32-bit call is one of another table. Before 5.11 there is no typed task to ask; then the mode of the
- * program counts, and a 64-bit one that uses the 32-bit entry is not noticed. */
-#if defined(__TARGET_ARCH_x86)
-struct pt_regs___mode {
-  unsigned long cs;
-} RELOCATE;
-#define REGS_ARE_32BIT(regs) (((struct pt_regs___mode *)(regs))->cs == 0x23 /* __USER32_CS */)
-#else
-struct pt_regs___mode {
-  u64 pstate;
-} RELOCATE;
-#define REGS_ARE_32BIT(regs) (((struct pt_regs___mode *)(regs))->pstate & 0x10 /* PSR_MODE32_BIT */)
-#endif
-
-static __always_inline int is_32bit(struct pt_regs *regs) {
-  if (HAS_TYPED_TASK) {
-    struct task_struct *task = bpf_get_current_task_btf();
-    return TASK_IS_32BIT(task) != 0;
-  }
-  return REGS_ARE_32BIT(regs);
-}
-
 static __always_inline long entered_call(u64 *ctx) { return (long)ctx[1]; }
 
 static __always_inline int entered_arguments(u64 *ctx, u64 *arguments) {
@@ -57,7 +35,19 @@ static __always_inline int entered_arguments(u64 *ctx, u64 *arguments) {
   arguments[1] = SYSCALL_ARGUMENT_1(regs);
   arguments[2] = SYSCALL_ARGUMENT_2(regs);
   arguments[3] = SYSCALL_ARGUMENT_3(regs);
-  return !is_32bit(regs);
+  return !call_is_32bit(regs);
+}
+
+/* One more: mmap says the file by its fifth. */
+static __always_inline int entered_file_arguments(u64 *ctx, u64 *arguments) {
+  struct pt_regs *regs = (struct pt_regs *)ctx[0];
+  arguments[4] = SYSCALL_ARGUMENT_4(regs);
+  return entered_arguments(ctx, arguments);
+}
+
+static __always_inline long left_number(u64 *ctx) {
+  struct pt_regs *regs = (struct pt_regs *)ctx[0];
+  return SYSCALL_NUMBER(regs);
 }
 
 /* This program sees the end of every call. */
@@ -112,8 +102,14 @@ static __always_inline int child_made(u64 *ctx, u32 *child) {
   return task->tgid == task->pid; /* else a thread */
 }
 
+static __always_inline void find_arguments(u64 *ctx, u64 *begin, u64 *end) {
+  struct mm_struct *memory = ((struct task_struct *)ctx[0])->mm;
+  *begin = memory->arg_start;
+  *end = memory->arg_end;
+}
+
 /* The kernel's own copy cannot be read; it has put another one onto the new program's stack (AT_EXECFN). */
-static __always_inline long executed_path(u64 *ctx, char *path, u32 size) {
+static __always_inline long executed_path(u64 *ctx, u8 *path, u32 size) {
   struct linux_binprm___user *program = (struct linux_binprm___user *)ctx[2];
   return bpf_probe_read_user_str(path, size, (void *)program->exec);
 }
@@ -169,6 +165,12 @@ static __always_inline int entered_arguments(u64 *ctx, u64 *arguments) {
   return 1;
 }
 
+static __always_inline int entered_file_arguments(u64 *ctx, u64 *arguments) {
+  bpf_probe_read_kernel(arguments, 5 * sizeof(*arguments), ((struct enter_record *)ctx)->argument);
+  return 1;
+}
+
+static __always_inline long left_number(u64 *ctx) { return ((struct exit_record *)ctx)->number; }
 static __always_inline long left_call(u64 *ctx) { return ((struct exit_record *)ctx)->result; }
 
 static __always_inline int state_changed(u64 *ctx, struct state_change *change) {
@@ -223,7 +225,7 @@ static __always_inline int child_made(u64 *ctx, u32 *child) {
   return !bpf_probe_read_kernel(child, sizeof(*child), (void *)ctx + at->fork_child);
 }
 
-static __always_inline long executed_path(u64 *ctx, char *path, u32 size) {
+static __always_inline long executed_path(u64 *ctx, u8 *path, u32 size) {
   struct wire_layout *at = my_layout();
   u32 location = 0;
   if (!at)
@@ -247,6 +249,10 @@ static __always_inline s32 exit_status(u64 *ctx) {
 static __always_inline u32 parent_of(u64 *ctx) {
   (void)ctx;
   return 0;
+}
+static __always_inline void find_arguments(u64 *ctx, u64 *begin, u64 *end) {
+  (void)ctx;
+  *begin = *end = 0;
 }
 
 #endif

@@ -5,6 +5,8 @@
 #ifndef TRACER_FLOOR_LIFE_BPF_H
 #define TRACER_FLOOR_LIFE_BPF_H
 
+#include "backends/bpf/exec_record.bpf.h"
+
 ON(inet_sock_set_state) int floor_state(u64 *ctx) {
   struct wire_config *cfg = my_config();
   struct state_change change = {};
@@ -64,11 +66,6 @@ ON(sched_process_fork) int floor_fork(u64 *ctx) {
   return PASS_ON;
 }
 
-struct exec_record {
-  struct wire_process process;
-  char path[WIRE_PATH_SIZE];
-};
-
 ON(sched_process_exec) int floor_exec(u64 *ctx) {
   struct wire_config *cfg = my_config();
   u32 tgid = bpf_get_current_pid_tgid() >> 32;
@@ -81,14 +78,14 @@ ON(sched_process_exec) int floor_exec(u64 *ctx) {
     if (known && known->close_on_exec)
       bpf_map_delete_elem(&descriptors, &key);
   }
-  struct exec_record record = {};
-  fill_header(&record.process.header, WIRE_EXEC, 0, 0);
-  record.process.uid = bpf_get_current_uid_gid();
-  record.process.parent = parent_of(ctx);
-  bpf_get_current_comm(record.process.comm, sizeof(record.process.comm));
-  long length = executed_path(ctx, record.path, sizeof(record.path));
-  record.process.header.kept = length > 0 ? (u64)length - 1 : 0;
-  emit(ctx, cfg, &record, sizeof(record), 0, 0);
+  struct exec_record *record = begin_exec_record();
+  u64 begin, end;
+  if (!record)
+    return PASS_ON;
+  record->process.parent = parent_of(ctx);
+  long length = executed_path(ctx, record->text, WIRE_PATH_SIZE);
+  find_arguments(ctx, &begin, &end);
+  finish_exec_record(ctx, cfg, record, length > 0 ? (u64)length - 1 : 0, begin, end);
   return PASS_ON;
 }
 
@@ -97,6 +94,7 @@ ON(sched_process_exit) int floor_process_exit(u64 *ctx) {
   u32 tgid = bpf_get_current_pid_tgid() >> 32;
   if (!cfg)
     return PASS_ON;
+  forget_tls_call(cfg);
   if (!process_ended(ctx)) {
     answer_thread_beat(ctx, cfg);
     return PASS_ON;
