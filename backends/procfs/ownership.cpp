@@ -108,7 +108,23 @@ void ProcOwnership::for_each_process(Visit visit) {
 std::optional<std::uint32_t> ProcOwnership::local_pid(std::uint32_t tgid) {
   if (!numbering_.facts().proc_is_ours) return std::nullopt;
   if (const auto local = numbering_.local(tgid)) return local->pid;
-  return std::nullopt;
+  const auto before = remembered(tgid);  // also one that was listed and that nobody translated
+  return before ? before->local_pid : std::nullopt;
+}
+
+std::optional<StartArguments> ProcOwnership::arguments(std::uint32_t tgid, std::string_view comm) {
+  const auto local = numbering_.local(tgid);
+  if (!local || comm.empty()) return std::nullopt;
+  const auto directory = open_local(*local);
+  if (!directory) return std::nullopt;
+  auto arguments = directory->arguments(procfs::argument_bytes_max);
+  const auto status = directory->status();
+  // Last: if the name is still the same now, it was so while the rest was read.
+  const auto stat = directory->stat();
+  if (!arguments || !stat || stat->comm != comm) return std::nullopt;
+  StartArguments answer{std::move(arguments->text), arguments->cut, {}};
+  if (status) answer.gid = status->gid_real;
+  return answer;
 }
 
 std::vector<ProcessFacts> ProcOwnership::all_processes() {

@@ -64,6 +64,8 @@ class ProcOwnership final : public Ownership {
   // 12 system calls. A thread that leads no group has no answer. Of one that is gone: what the cache remembers.
   [[nodiscard]] std::optional<ProcessFacts> process(std::uint32_t tgid) override;
   [[nodiscard]] std::optional<std::uint32_t> local_pid(std::uint32_t tgid) override;
+  // 8 system calls; at most 4 KiB.
+  [[nodiscard]] std::optional<StartArguments> arguments(std::uint32_t tgid, std::string_view comm) override;
   [[nodiscard]] std::vector<ProcessFacts> all_processes() override;
   // 1 system call where the socket is in the last list (its state is then as old as the list) or the descriptor is no
   // socket; 3 where it is another kind of socket; else 6, and a list if one is due. A TCP socket in no list is `tcp`

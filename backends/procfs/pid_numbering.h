@@ -25,6 +25,13 @@ struct NumberingFacts {
 // others.
 [[nodiscard]] NumberingFacts find_numbering(const ProcReader& proc, std::uint32_t own_pid);
 
+// Names a process of which only the number in this /proc is known, where that is not the initial namespace's: a number
+// that the kernel gives to nobody (PID_MAX_LIMIT is 2^22), so that it is never taken for another process.
+[[nodiscard]] constexpr std::uint32_t tgid_of_listed(const NumberingFacts& facts, std::uint32_t local_pid) {
+  constexpr std::uint32_t no_kernels_number = std::uint32_t{1} << 31;
+  return facts.proc_is_initial ? local_pid : local_pid | no_kernels_number;
+}
+
 class PidNumbering {
  public:
   struct Local {

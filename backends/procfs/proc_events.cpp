@@ -64,19 +64,14 @@ class ProcEventsBackend final : public Backend {
 
 void ProcEventsBackend::tell_started(const ProcessMessage& message, EventHandler& handler) {
   // What the message does not say is read at once; a process that is gone by now is told with what is left of it.
-  ProcessFacts facts;
-  std::uint32_t parent = 0;
+  procfs::StartedProcess process;
   if (const auto directory = proc_.process(message.tgid)) {
-    if (auto read = procfs::read_process(*directory, message.tgid, message.tgid, proc_is_ours_)) {
-      facts = *std::move(read);
-      options_.processes->note(facts);
+    if (auto read = procfs::read_started(*directory, message.tgid, message.tgid, proc_is_ours_)) {
+      process = *std::move(read);
+      options_.processes->note(process.facts);
     }
-    if (const auto stat = directory->stat()) parent = stat->parent;
   }
-  ProcessStarted started;
-  started.executable = facts.executable;
-  started.comm = facts.comm;
-  started.parent_tgid = parent;
+  const ProcessStarted started = procfs::started_event(process);
   hand({EventTime{message.at_ns}, {message.tgid, message.tgid}, started}, handler);
 }
 

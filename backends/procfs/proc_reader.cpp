@@ -23,19 +23,6 @@ constexpr std::size_t directory_buffer_bytes = std::size_t{32} * 1024;
 constexpr std::size_t path_bytes_max = 320;  // below the root; of absolute paths, with a root of at most 256
 constexpr std::size_t link_bytes_max = 64;   // of links that hold an inode: "socket:[18446744073709551615]"
 
-Refusal refusal_of(int os_error) {
-  switch (os_error) {
-    case ENOENT:
-    case ESRCH:
-      return Refusal::gone;
-    case EACCES:
-    case EPERM:
-      return Refusal::denied;
-    default:
-      return Refusal::failed;
-  }
-}
-
 std::unexpected<Refusal> refused() { return std::unexpected(refusal_of(errno)); }
 
 // "PID/fd/FD" and the like, without allocation.
@@ -117,6 +104,19 @@ bool for_each_number(int directory, Visit visit) {
 
 }  // namespace
 
+Refusal refusal_of(int os_error) {
+  switch (os_error) {
+    case ENOENT:
+    case ESRCH:
+      return Refusal::gone;
+    case EACCES:
+    case EPERM:
+      return Refusal::denied;
+    default:
+      return Refusal::failed;
+  }
+}
+
 Found<StatFacts> ProcessDirectory::stat() const {
   std::array<char, small_file_bytes_max> buffer;
   const auto text = read_small_file(directory_.get(), "stat", buffer);
@@ -175,6 +175,44 @@ Found<UniqueFd> ProcessDirectory::open(const char* name) const {
   UniqueFd file(::openat(directory_.get(), name, O_RDONLY | O_CLOEXEC));
   if (!file) return refused();
   return file;
+}
+
+Found<UniqueFd> ProcessDirectory::open_directory(const char* name) const {
+  UniqueFd directory(::openat(directory_.get(), name, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory) return refused();
+  return directory;
+}
+
+Found<UniqueFd> ProcessDirectory::enter(const char* link_name) const {
+  UniqueFd directory(::openat(directory_.get(), link_name, O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!directory) return refused();
+  return directory;
+}
+
+Found<std::string> ProcessDirectory::link(const char* name) const {
+  std::array<char, PATH_MAX> buffer;
+  const auto target = read_link(directory_.get(), name, buffer);
+  if (!target) return std::unexpected(target.error());
+  return std::string(*target);
+}
+
+Found<ProcessDirectory::Arguments> ProcessDirectory::arguments(std::size_t bytes_max) const {
+  const UniqueFd file(::openat(directory_.get(), "cmdline", O_RDONLY | O_CLOEXEC));
+  if (!file) return refused();
+  Arguments arguments;
+  arguments.text.resize(bytes_max + 1);
+  std::size_t size = 0;
+  while (size < arguments.text.size()) {
+    const ssize_t count = ::read(file.get(), arguments.text.data() + size, arguments.text.size() - size);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return refused();
+    if (count == 0) break;
+    size += static_cast<std::size_t>(count);
+  }
+  arguments.cut = size > bytes_max;
+  arguments.text.resize(std::min(size, bytes_max));
+  arguments.text.resize(without_title_padding(arguments.text).size());
+  return arguments;
 }
 
 Result<ProcReader> ProcReader::open(std::string root) {

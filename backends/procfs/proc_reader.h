@@ -26,6 +26,7 @@ enum class Refusal : std::uint8_t {
 };
 template <typename T>
 using Found = std::expected<T, Refusal>;
+[[nodiscard]] Refusal refusal_of(int os_error);
 
 // No socket has inode 0: it stands for a descriptor of something else.
 inline constexpr std::uint64_t not_a_socket = 0;
@@ -50,6 +51,18 @@ class ProcessDirectory {
   [[nodiscard]] Found<std::size_t> sockets(std::vector<SocketDescriptor>& found, std::size_t looked_at_max) const;
   // A file of the process to be read in pieces, such as "net/tcp".
   [[nodiscard]] Found<UniqueFd> open(const char* name) const;
+  [[nodiscard]] Found<UniqueFd> open_directory(const char* name) const;
+  // The directory behind a link ("root", "cwd", "fd/3"): to find files below it, not to list it.
+  [[nodiscard]] Found<UniqueFd> enter(const char* link_name) const;
+  // Target of a link ("root", "cwd", "ns/mnt"), as the tracer sees it.
+  [[nodiscard]] Found<std::string> link(const char* name) const;
+  // As given to exec, unless the process wrote over it: each argument ends with a NUL; of longer ones the first
+  // `bytes_max` bytes, and `cut` says so. Empty: a kernel thread or a zombie.
+  struct Arguments {
+    std::string text;
+    bool cut = false;
+  };
+  [[nodiscard]] Found<Arguments> arguments(std::size_t bytes_max) const;
 
  private:
   friend class ProcReader;

@@ -106,6 +106,8 @@ std::optional<StatusFacts> parse_status(std::string_view text) {
       if (!uid) return std::nullopt;
       facts.uid_real = *uid;
       has_uid = true;
+    } else if (key == "Gid") {
+      facts.gid_real = parse_decimal<std::uint32_t>(next_word(line));
     } else if (key == "NSpid") {
       facts.pids_by_level.clear();
       for (std::string_view word = next_word(line); !word.empty(); word = next_word(line)) {
@@ -142,6 +144,13 @@ std::string_view without_deleted_mark(std::string_view target) {
   constexpr std::string_view mark = " (deleted)";
   if (target.ends_with(mark)) target.remove_suffix(mark.size());
   return target;
+}
+
+std::string_view without_title_padding(std::string_view arguments) {
+  const std::size_t end = arguments.find('\0');
+  if (end == std::string_view::npos || arguments.substr(0, end).find(' ') == std::string_view::npos) return arguments;
+  const bool only_padding = arguments.find_first_not_of('\0', end) == std::string_view::npos;
+  return only_padding ? arguments.substr(0, end + 1) : arguments;
 }
 
 bool is_tcp_protocol_name(std::string_view name) {

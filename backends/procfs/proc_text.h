@@ -24,7 +24,8 @@ struct StatFacts {
 // /proc/PID/status. The kernel escapes newlines in Name there, so that lines can be trusted.
 struct StatusFacts {
   std::uint32_t tgid = 0;
-  std::uint32_t uid_real = 0;                // what current_uid() is in the kernel
+  std::uint32_t uid_real = 0;  // what current_uid() is in the kernel
+  std::optional<std::uint32_t> gid_real;
   std::vector<std::uint32_t> pids_by_level;  // NSpid: from the namespace of this /proc inwards; empty before Linux 4.1
 };
 [[nodiscard]] std::optional<StatusFacts> parse_status(std::string_view text);
@@ -39,6 +40,10 @@ struct StatusFacts {
 // The path without the " (deleted)" that the kernel appends when the file is unlinked. A file that is really called
 // so cannot be told from it.
 [[nodiscard]] std::string_view without_deleted_mark(std::string_view target);
+
+// A process that shows a title ("sshd: root@pts/0") in place of its arguments fills the rest of their room with NULs.
+// Told by the blank in what would be the program's name: an empty last argument otherwise stays.
+[[nodiscard]] std::string_view without_title_padding(std::string_view arguments);
 
 // system.sockprotoname of a socket: does TCP run under it? MPTCP counts, because a connection with a peer that does not
 // speak it is a plain TCP socket with that name.

@@ -102,26 +102,24 @@ void ProcessPollBackend::hand(const ProcessChange& change, EventHandler& handler
     return;
   }
   const auto directory = proc_.process(change.pid);
-  const auto facts = directory ? procfs::read_process(*directory, change.pid, change.pid, true) : std::nullopt;
-  if (!facts) return;  // gone again: the next look says so
+  const auto process = directory ? procfs::read_started(*directory, change.pid, change.pid, true) : std::nullopt;
+  if (!process) return;  // gone again: the next look says so
   // A child that is what its parent is has not called exec, as far as can be told.
   const ProcessFacts* before =
       options_.processes->find(change.kind == ProcessChange::Kind::begun ? change.parent : change.pid);
-  const bool same_image = before != nullptr && before->executable == facts->executable &&
-                          (change.kind == ProcessChange::Kind::renamed || before->comm == facts->comm);
+  const bool same_image = before != nullptr && before->executable == process->facts.executable &&
+                          (change.kind == ProcessChange::Kind::renamed || before->comm == process->facts.comm);
   if (change.kind == ProcessChange::Kind::begun) {
     ++delivered_;
     handler.on_event({looked_at_, {change.parent, change.parent}, ProcessForked{change.pid}});
   }
   if (!same_image) {
-    ProcessStarted started;
-    started.executable = facts->executable;
-    started.comm = facts->comm;
+    ProcessStarted started = procfs::started_event(*process);
     started.parent_tgid = change.parent;
     ++delivered_;
     handler.on_event({looked_at_, who, started});
   }
-  options_.processes->note(*facts);
+  options_.processes->note(process->facts);
 }
 
 Result<Drained> ProcessPollBackend::drain(EventHandler& handler, std::size_t budget) {

@@ -70,7 +70,7 @@ struct ProcSocketOwners::State {
 
   SocketOwner of_socket(const SocketFacts& socket, std::optional<std::uint32_t> uid);
   SocketOwner of_absent(const Ends& ends, bool asked_before);
-  SocketOwner of_listener(const Endpoint& local);
+  SocketOwner of_listener(const Endpoint& local, std::uint64_t since_ns);
   std::optional<std::uint32_t> find_holder(std::uint64_t inode, const Endpoint& local, std::uint64_t since_ns,
                                            bool& all_asked);
   SocketOwner name(std::uint32_t pid, std::optional<std::uint32_t> uid);
@@ -191,18 +191,20 @@ SocketOwner ProcSocketOwners::State::of_absent(const Ends& ends, bool asked_befo
     (void)remember(ends);
     return answer(SocketOwner::Answer::not_yet);
   }
-  return of_listener(ends.first);
+  // Who else holds the listening socket is known only when everybody has been asked: since the first question, or, if
+  // this is the only one, a second ago, unless a worker may have begun since then.
+  constexpr std::uint64_t stale_ns = 1'000'000'000;
+  const auto first_question = known.find(ends);
+  return of_listener(ends.first, first_question != known.end()
+                                     ? first_question->second.at_ns
+                                     : std::max(now_ns - std::min(now_ns, stale_ns), newcomers.last_begin_ns()));
 }
 
-SocketOwner ProcSocketOwners::State::of_listener(const Endpoint& local) {
+SocketOwner ProcSocketOwners::State::of_listener(const Endpoint& local, std::uint64_t since_ns) {
   const auto sockets = listening.at(local);
   if (sockets.empty()) return answer(SocketOwner::Answer::not_here);
-  // Who else holds a listening socket is known only when everybody has been asked; a second ago will do.
-  const std::uint64_t now_ns = options.now_ns();
-  constexpr std::uint64_t stale_ns = 1'000'000'000;
   std::optional<std::uint32_t> nobody;
-  if (holders.scan(now_ns > stale_ns ? now_ns - stale_ns : 1, procfs::not_a_socket, nobody) !=
-      SocketHolders::Scan::complete)
+  if (holders.scan(std::max<std::uint64_t>(since_ns, 1), procfs::not_a_socket, nobody) != SocketHolders::Scan::complete)
     return answer(SocketOwner::Answer::not_yet);
 
   std::vector<std::uint32_t> pids;
