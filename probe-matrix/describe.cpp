@@ -1,5 +1,6 @@
 // The plan in words for a person.
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "probe-matrix/fix_text.h"
@@ -95,12 +96,9 @@ std::string lacking_privilege(const FacetPlan& plan) {
   return text.empty() ? text : text + std::string(root);
 }
 
-}  // namespace
-
-std::string describe(const FacetPlan& plan, const CapabilityReport& report) {
-  std::string text(to_string(plan.facet));
-  text += ": ";
-  text += plan.backend ? choice_name(*plan.backend, plan.mechanism) : "not visible";
+// Of a facet: how it is shown, and why not better.
+std::string outcome(const FacetPlan& plan, const CapabilityReport& report) {
+  std::string text = plan.backend ? choice_name(*plan.backend, plan.mechanism) : "not visible";
   const std::string privilege = plan.backend ? std::string{} : lacking_privilege(plan);
   const std::string why = privilege.empty() ? rejections(plan) : privilege;
   if (!why.empty()) text += " (" + why + ")";
@@ -109,13 +107,34 @@ std::string describe(const FacetPlan& plan, const CapabilityReport& report) {
   return text;
 }
 
-std::string describe(const Plan& plan, const CapabilityReport& report) {
-  std::string text;
-  for (const FacetPlan& facet : plan.facets) {
-    if (!facet.backend && facet.rejected.empty()) continue;
-    if (!text.empty()) text += '\n';
-    text += describe(facet, report);
+}  // namespace
+
+std::string describe(const FacetPlan& plan, const CapabilityReport& report) {
+  return std::string(to_string(plan.facet)) + ": " + outcome(plan, report);
+}
+
+std::vector<std::string> describe(std::span<const FacetPlan* const> plans, const CapabilityReport& report) {
+  std::vector<std::pair<std::string, std::string>> rows;  // outcome, names
+  for (const FacetPlan* plan : plans) {
+    std::string text = outcome(*plan, report);
+    const auto same = std::ranges::find(rows, text, &std::pair<std::string, std::string>::first);
+    if (same == rows.end()) {
+      rows.emplace_back(std::move(text), to_string(plan->facet));
+    } else {
+      same->second += ", " + std::string(to_string(plan->facet));
+    }
   }
+  std::vector<std::string> lines;
+  for (const auto& [text, names] : rows) lines.push_back(names + ": " + text);
+  return lines;
+}
+
+std::string describe(const Plan& plan, const CapabilityReport& report) {
+  std::vector<const FacetPlan*> asked_for;
+  for (const FacetPlan& facet : plan.facets)
+    if (facet.backend || !facet.rejected.empty()) asked_for.push_back(&facet);
+  std::string text;
+  for (const std::string& line : describe(asked_for, report)) text += (text.empty() ? "" : "\n") + line;
   return text;
 }
 

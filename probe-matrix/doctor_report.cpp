@@ -34,12 +34,14 @@ bool is_degraded(const Plan& plan) {
 }
 
 Json to_json(const DoctorReport& report) {
-  return {{"schema_version", doctor_schema_version},
-          {"version", report.version},
-          {"host", {{"kernel", report.host.kernel}, {"boot_id", report.host.boot_id}, {"os", report.host.os}}},
-          {"degraded", is_degraded(report.plan)},
-          {"plan", to_json(report.plan)},
-          {"capabilities", to_json(report.capabilities)}};
+  Json document{{"schema_version", doctor_schema_version},
+                {"version", report.version},
+                {"host", {{"kernel", report.host.kernel}, {"boot_id", report.host.boot_id}, {"os", report.host.os}}},
+                {"degraded", is_degraded(report.plan)},
+                {"plan", to_json(report.plan)},
+                {"capabilities", to_json(report.capabilities)}};
+  if (report.tls_libraries) add_to(document, *report.tls_libraries);
+  return document;
 }
 
 Result<DoctorReport> doctor_report_from_json(std::string_view text) {
@@ -64,6 +66,11 @@ Result<DoctorReport> doctor_report_from_json(std::string_view text) {
   auto capabilities = capabilities_from_json(*rows);
   if (!capabilities) return std::unexpected(std::move(capabilities.error()));
   report.capabilities = std::move(*capabilities);
+  if (document.contains("tls_libraries")) {
+    auto libraries = tls_libraries_from_json(document);
+    if (!libraries) return std::unexpected(std::move(libraries.error()));
+    report.tls_libraries = std::move(*libraries);
+  }
   return report;
 }
 

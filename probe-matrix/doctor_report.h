@@ -2,12 +2,14 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "core/base/result.h"
 #include "core/capability.h"
 #include "core/records/trace_records.h"
+#include "probe-matrix/tls_libraries.h"
 
 namespace tracer {
 
@@ -25,6 +27,7 @@ struct DoctorReport {
   HostFacts host;
   CapabilityReport capabilities;
   Plan plan;
+  std::optional<TlsLibraries> tls_libraries{};  // absent: nobody looked
 };
 
 // Something can be shown.

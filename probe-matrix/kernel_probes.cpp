@@ -236,6 +236,10 @@ Answer probe_uprobe(ProbeContext& context) {
   attributes.uprobe_path = address_of(file);
   Result<UniqueFd> event = open_perf_event(context.system(), attributes, "probe a user function");
   if (!event && event.error().code == Errc::not_found) return cannot_read(context, asked, event.error());
+  // Newer kernels want more for breakpoints in programs than for those in themselves.
+  if (!event && event.error().code == Errc::not_permitted && holds(context.host(), cap_perfmon) &&
+      !holds(context.host(), cap_sys_admin))
+    return not_permitted(context, asked, "a user function probe", cap_sys_admin);
   if (!event) return perf_refused(context, asked, "a user function probe", event.error());
   context.system().close_slowly(std::move(*event));
   return supported(asked);

@@ -25,8 +25,22 @@ constexpr std::array proc_events_needs{Capability::proc_events};
 constexpr std::array sock_diag_needs{Capability::sock_diag};
 constexpr std::array proc_net_needs{Capability::proc_net_tcp};
 constexpr std::array poll_needs{Capability::proc_mounted};
-constexpr std::array fanotify_needs{Capability::fanotify};
-constexpr std::array<Capability, 0> no_needs{};
+constexpr std::array fanotify_needs{Capability::fanotify, Capability::proc_mounted};
+constexpr std::array uprobe_needs{Capability::bpf_syscall, Capability::perf_event_open, Capability::uprobe};
+
+// What sees the sockets, and beside it the functions of TLS libraries.
+template <Capability... more, std::size_t count>
+constexpr auto with(const std::array<Capability, count>& needs) {
+  std::array<Capability, count + sizeof...(more)> all{};
+  const std::array<Capability, sizeof...(more)> beside{more...};
+  std::ranges::copy(beside, std::ranges::copy(needs, all.begin()).out);
+  return all;
+}
+constexpr std::array plaintext_fentry_needs = with<Capability::perf_event_open, Capability::uprobe>(fentry_needs);
+constexpr std::array plaintext_kprobe_needs = with<Capability::uprobe>(kprobe_needs);
+constexpr std::array plaintext_tp_btf_needs = with<Capability::perf_event_open, Capability::uprobe>(tp_btf_needs);
+constexpr std::array plaintext_raw_tp_needs = with<Capability::perf_event_open, Capability::uprobe>(raw_tp_needs);
+constexpr std::array plaintext_syscall_tp_needs = with<Capability::uprobe>(syscall_tp_needs);
 // Beside the needs of the rungs: what decides how a backend is opened.
 constexpr std::array looked_at_by_openers{Capability::bpf_ring_buffer, Capability::bpf_mmapable_array,
                                           Capability::bpf_probe_read_kernel};
@@ -43,6 +57,9 @@ constexpr std::array without_sizes{Fields("client_to_server"), Fields("server_to
 constexpr std::array without_payload{Fields("protocol"), Fields("transactions")};
 constexpr std::array without_parent_and_end{Fields("ppid"), Fields("exit_code"), Fields("signal")};
 constexpr std::array without_end{Fields("exit_code"), Fields("signal")};
+// Opens that failed are never told, so that no record has an errno.
+constexpr std::array without_failures{Fields("errno")};
+constexpr std::array without_failures_and_flags{Fields("errno"), Fields("flags")};
 
 // Reviewed by hand, as is the golden copy in tests/unit/plan. Order is preference.
 constexpr std::array http_rungs{
@@ -55,15 +72,23 @@ constexpr std::array http_rungs{
     Rung{{BackendKind::procfs, Mechanism::sock_diag, sock_diag_needs, {}}, reason_no_payload},
 };
 constexpr std::array tls_rungs{
-    Rung{{BackendKind::ebpf, Mechanism::fentry, fentry_needs, {}}, reason_not_built},
-    Rung{{BackendKind::ebpf, Mechanism::kprobe, kprobe_needs, {}}, reason_not_built},
-    Rung{{BackendKind::tracepoint, Mechanism::tp_btf, tp_btf_needs, {}}, reason_not_built},
-    Rung{{BackendKind::tracepoint, Mechanism::syscall_tp, syscall_tp_needs, {}}, reason_not_built},
-    Rung{{BackendKind::pcap, Mechanism::af_packet, af_packet_needs, {}}, reason_not_built},
+    Rung{{BackendKind::ebpf, Mechanism::fentry, fentry_needs, {}}, {}},
+    Rung{{BackendKind::ebpf, Mechanism::kprobe, kprobe_needs, {}}, {}},
+    Rung{{BackendKind::tracepoint, Mechanism::tp_btf, tp_btf_needs, {}}, {}},
+    Rung{{BackendKind::tracepoint, Mechanism::raw_tp, raw_tp_needs, {}}, {}},
+    Rung{{BackendKind::tracepoint, Mechanism::syscall_tp, syscall_tp_needs, {}}, {}},
+    Rung{{BackendKind::pcap, Mechanism::af_packet, af_packet_needs, {}}, {}},
     Rung{{BackendKind::procfs, Mechanism::sock_diag, sock_diag_needs, {}}, reason_no_payload},
 };
-constexpr std::array library_call_rungs{
-    Rung{{BackendKind::ebpf, Mechanism::uprobe, no_needs, {}}, reason_not_built},
+constexpr std::array https_rungs{
+    Rung{{BackendKind::ebpf, Mechanism::fentry, plaintext_fentry_needs, {}}, {}},
+    Rung{{BackendKind::ebpf, Mechanism::kprobe, plaintext_kprobe_needs, {}}, {}},
+    Rung{{BackendKind::tracepoint, Mechanism::tp_btf, plaintext_tp_btf_needs, {}}, {}},
+    Rung{{BackendKind::tracepoint, Mechanism::raw_tp, plaintext_raw_tp_needs, {}}, {}},
+    Rung{{BackendKind::tracepoint, Mechanism::syscall_tp, plaintext_syscall_tp_needs, {}}, {}},
+};
+constexpr std::array crypto_api_rungs{
+    Rung{{BackendKind::ebpf, Mechanism::uprobe, uprobe_needs, {}}, {}},
 };
 constexpr std::array process_rungs{
     Rung{{BackendKind::ebpf, Mechanism::fentry, fentry_needs, {}}, {}},
@@ -76,16 +101,22 @@ constexpr std::array process_rungs{
     Rung{{BackendKind::procfs, Mechanism::poll, poll_needs, without_end}, {}},
 };
 constexpr std::array file_rungs{
-    Rung{{BackendKind::tracepoint, Mechanism::tp_btf, tp_btf_needs, {}}, reason_not_built},
-    Rung{{BackendKind::tracepoint, Mechanism::syscall_tp, syscall_tp_needs, {}}, reason_not_built},
+    Rung{{BackendKind::ebpf, Mechanism::fentry, fentry_needs, {}}, {}},
+    Rung{{BackendKind::ebpf, Mechanism::kprobe, kprobe_needs, {}}, {}},
+    Rung{{BackendKind::tracepoint, Mechanism::tp_btf, tp_btf_needs, {}}, {}},
+    Rung{{BackendKind::tracepoint, Mechanism::raw_tp, raw_tp_needs, {}}, {}},
+    Rung{{BackendKind::tracepoint, Mechanism::syscall_tp, syscall_tp_needs, {}}, {}},
     Rung{{BackendKind::tracepoint, Mechanism::tracefs, tracefs_needs, {}}, {}},
-    Rung{{BackendKind::procfs, Mechanism::fanotify, fanotify_needs, {}}, reason_not_built},
-    Rung{{BackendKind::procfs, Mechanism::poll, no_needs, {}}, reason_not_built},
+    Rung{{BackendKind::procfs, Mechanism::fanotify, fanotify_needs, without_failures_and_flags}, {}},
+    Rung{{BackendKind::procfs, Mechanism::poll, poll_needs, without_failures}, {}},
 };
 constexpr std::array library_rungs{
-    Rung{{BackendKind::tracepoint, Mechanism::tp_btf, tp_btf_needs, {}}, reason_not_built},
-    Rung{{BackendKind::tracepoint, Mechanism::syscall_tp, syscall_tp_needs, {}}, reason_not_built},
-    Rung{{BackendKind::procfs, Mechanism::poll, no_needs, {}}, reason_not_built},
+    Rung{{BackendKind::ebpf, Mechanism::fentry, fentry_needs, {}}, {}},
+    Rung{{BackendKind::ebpf, Mechanism::kprobe, kprobe_needs, {}}, {}},
+    Rung{{BackendKind::tracepoint, Mechanism::tp_btf, tp_btf_needs, {}}, {}},
+    Rung{{BackendKind::tracepoint, Mechanism::raw_tp, raw_tp_needs, {}}, {}},
+    Rung{{BackendKind::tracepoint, Mechanism::syscall_tp, syscall_tp_needs, {}}, {}},
+    Rung{{BackendKind::procfs, Mechanism::poll, poll_needs, {}}, {}},
 };
 constexpr std::array connection_rungs{
     Rung{{BackendKind::ebpf, Mechanism::fentry, fentry_needs, unmeasured}, {}},
@@ -204,8 +235,9 @@ std::span<const Rung> rungs(Facet facet) {
     case Facet::tls:
       return tls_rungs;
     case Facet::https:
+      return https_rungs;
     case Facet::crypto_api:
-      return library_call_rungs;
+      return crypto_api_rungs;
     case Facet::process:
       return process_rungs;
     case Facet::file:

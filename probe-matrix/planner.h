@@ -60,9 +60,12 @@ struct PlanRequest {
 // left: Errc::not_permitted if privileges could change it, else Errc::not_supported.
 [[nodiscard]] std::optional<Error> unmet(const Plan& plan, const PlanRequest& request, const CapabilityReport& report);
 
-// One line per facet that was asked for: "http: tracepoint/tp_btf (ebpf/fentry, ebpf/kprobe: not built into this
-// version)", or "http: not visible (needs CAP_BPF (or root)): sudo tracer".
+// One line: "http: tracepoint/tp_btf (ebpf/fentry, ebpf/kprobe: not built into this version)", or "http: not visible
+// (needs CAP_BPF (or root)): sudo tracer". Of several: one for all of which the same is to be said.
 [[nodiscard]] std::string describe(const FacetPlan& plan, const CapabilityReport& report);
+[[nodiscard]] std::vector<std::string> describe(std::span<const FacetPlan* const> plans,
+                                                const CapabilityReport& report);
+// All that were asked for.
 [[nodiscard]] std::string describe(const Plan& plan, const CapabilityReport& report);
 
 // The reasons of rejections that do not come from the machine.

@@ -15,7 +15,6 @@ job=$(cd "$1" && pwd) && mkdir -p "$2" && results=$(cd "$2" && pwd) || exit 2
 : "${SCENARIO_SECONDS:=90}" "${TRACER_SECONDS:=90}"   # emulated machines are slow
 PATH=$job:$PATH
 export PATH
-held=preopened    # starts before the tracer
 failed=0
 umask 000         # some masks are another user
 set -f            # the words of a run are words, not patterns
@@ -100,13 +99,16 @@ traffic() {
 stuck() { for task in "/proc/$1"/task/*; do cat "$task/comm" "$task/stack"; done >tracer.stuck 2>&1; }
 
 run() {  # in its folder
-  held_pid='' tracer='' why=''
-  case " $scenarios " in *" $held "*)
+  held_pid='' tracer='' why='' held=''
+  for scenario in $scenarios; do
+    case $scenario in preopened | https-preopened) held=$scenario ;; esac    # starts before the tracer
+  done
+  if [ -n "$held" ]; then
     make "$((SCENARIO_SECONDS + TRACER_SECONDS))" "$held" --hold-ready ready --hold-go go \
       --hold-seconds "$TRACER_SECONDS" &
     held_pid=$!
-    within "$SCENARIO_SECONDS" test -e ready ;;
-  esac
+    within "$SCENARIO_SECONDS" test -e ready
+  fi
   # shellcheck disable=SC2086
   (masked "$masks" tracer $options -f json-stream -o tracer.ndjson) >/dev/null 2>tracer.stderr &
   tracer=$!
