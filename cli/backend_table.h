@@ -8,7 +8,9 @@
 
 #include "core/backend.h"
 #include "core/capability.h"
+#include "core/file_filter.h"
 #include "core/ownership.h"
+#include "core/process_selection.h"
 
 namespace tracer::cli {
 
@@ -25,6 +27,8 @@ struct OpenRequest {
   std::span<const std::uint16_t> ports;  // payload of connections without one of them is not needed; empty: of all is
   std::string_view interface{};          // only its packets; empty: of all
   bool measure_time = false;             // Backend::probe_time_ns() is wanted
+  const FileFilter* files = nullptr;     // null: every open is told
+  const ProcessSelection* processes = nullptr;  // null: all
 };
 
 struct BackendRow {

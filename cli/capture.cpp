@@ -1,7 +1,5 @@
 #include "cli/capture.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -26,25 +24,9 @@ double ms_between(SteadyTime from, SteadyTime to) {
   return std::chrono::duration<double, std::milli>(to - from).count();
 }
 
-// CPU time of this process.
-std::uint64_t own_cpu_ns() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  const auto ns = [](const timeval& time) {
-    return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(time.tv_usec) * 1'000u;
-  };
-  return ns(usage.ru_utime) + ns(usage.ru_stime);
-}
-
 std::string in_seconds(std::chrono::milliseconds time) {
   const auto ms = time.count();
   return ms % 1000 == 0 ? std::to_string(ms / 1000) + " s" : std::to_string(ms) + " ms";
-}
-
-// In tenths, as text.
-std::string tenths(double value) {
-  const long rounded = std::lround(value * 10);
-  return std::to_string(rounded / 10) + "." + std::to_string(rounded % 10);
 }
 
 bool show_all(std::span<const OpenedSource> opened, std::span<const Facet> facets) {
@@ -70,11 +52,18 @@ Capture::Capture(CaptureOptions options, Opener& opener, std::vector<OpenedSourc
       opener_(opener),
       reader_(reader),
       talk_(talk),
-      setting_{ownership, reader, std::move(ignored_tgids), options_.times.health},
+      setting_{ownership,
+               reader,
+               std::move(ignored_tgids),
+               options_.times.health,
+               options_.crypto,
+               options_.file_patterns,
+               options_.selection},
       closer_(options_.times.last_close) {
   for (OpenedSource& source : sources) {
     const Choice choice{source.backend.kind, source.backend.mechanism};
-    for (const Facet facet : source.facets) first_plan_.emplace_back(facet, choice);
+    if (!source.beside)
+      for (const Facet facet : source.facets) first_plan_.emplace_back(facet, choice);
     add(std::move(source), std::nullopt, std::nullopt);
   }
   if (options_.overhead_percent_max) budget_.emplace(*options_.overhead_percent_max, steady_clock::now(), spent_ns());
@@ -87,6 +76,7 @@ Capture::~Capture() = default;
 bool Capture::drain(std::size_t events_max) {
   bool more = false;
   for (std::size_t i = 0; i < sources_.size(); ++i) {
+    if (sources_[i]->beside()) continue;
     const auto drained = sources_[i]->drain(Instant::now(), events_max);
     if (!drained) continue;  // supervise() sees it in the health
     more = more || *drained == Drained::more;
@@ -95,7 +85,8 @@ bool Capture::drain(std::size_t events_max) {
   for (const Recovery& recovery : recoveries_) {
     if (recovery.standby) more = recovery.standby->drain(steady_clock::now(), events_max) || more;
   }
-  return more;
+  // Last: what it finds may just have been told by who saw it happen.
+  return drain_beside() || more;
 }
 
 void Capture::supervise() {
@@ -106,6 +97,10 @@ void Capture::supervise() {
   }
   for (std::size_t i = 0; i < sources_.size() && !failure_;) {
     Source& source = *sources_[i];
+    if (source.beside()) {
+      ++i;
+      continue;
+    }
     source.look_after(steady_clock::now());
     if (source.health().dead()) {
       replace(i, *source.health().dead(), source.health().only_lossy() ? Old::alive : Old::dead, Next::best);
@@ -191,8 +186,8 @@ void Capture::replace(std::size_t index, std::string reason, Old old, Next next)
   });
   if (next == Next::best && !first.empty())
     recoveries_.push_back({from, std::move(first), alive_at, after.steady + options_.times.retry});
-  if (sources_.empty() && !unmet_demand()) show_instead();
-  if (sources_.empty() || unmet_demand()) {
+  if (watches_nothing() && !unmet_demand()) show_instead();
+  if (watches_nothing() || unmet_demand()) {
     const bool confined = !opener_.request().backends.empty();
     failure_ = Error{Errc::os, 0, std::move(reason), confined ? "tracer --auto    # anything else may take over" : ""};
   }
@@ -279,6 +274,16 @@ void Capture::end_standby(Recovery& recovery) {
   ++generation_;
 }
 
+// What is given up for good does not come back with the rest. A standby has it attached: it begins anew.
+void Capture::recover_without(Facet facet) {
+  for (Recovery& recovery : recoveries_) {
+    if (std::erase(recovery.facets, facet) == 0) continue;
+    recovery.done = recovery.facets.empty();
+    if (recovery.standby) end_standby(recovery);
+  }
+  std::erase_if(recoveries_, [](const Recovery& recovery) { return recovery.done; });
+}
+
 // The standby has seen connections open whose events were thrown away: a fresh one looks at all there are.
 bool Capture::switch_back(Recovery& recovery) {
   auto opened = open_again(recovery);
@@ -295,7 +300,7 @@ bool Capture::switch_back(Recovery& recovery) {
   for (std::size_t i = 0; i < sources_.size();) {
     Source& source = *sources_[i];
     const bool gives = std::ranges::any_of(facets, [&](Facet facet) { return source.serves(facet); });
-    if (!gives && !instead_) {
+    if (source.beside() || (!gives && !instead_)) {
       ++i;
       continue;
     }
@@ -310,6 +315,7 @@ bool Capture::switch_back(Recovery& recovery) {
       if (std::ranges::find(facets, facet) == facets.end())
         talk_.notice(std::string(to_string(facet)) + ": shown no more, because what was asked for is back");
   opener_.forgive(every_facet, recovery.choice);
+  for (const auto& [facet, why] : shed_) opener_.give_up_everywhere(facet, why);
   add(std::move(*opened), from, std::move(handover));
   for (const Facet facet : facets) {
     const auto was = std::ranges::find(before, facet, &std::pair<Facet, Choice>::first);
@@ -320,30 +326,6 @@ bool Capture::switch_back(Recovery& recovery) {
   return true;
 }
 
-// ---- cost ----
-
-std::uint64_t Capture::spent_ns() const {
-  std::uint64_t ns = own_cpu_ns() + past_probe_ns_;
-  for (const auto& source : sources_) ns += source->probe_ns().value_or(0);
-  return ns;
-}
-
-void Capture::keep_to_budget() {
-  if (!budget_ || !budget_->due(steady_clock::now())) return;
-  if (!budget_->over(steady_clock::now(), spent_ns())) return;
-  const std::string over = "over --max-overhead " + tenths(*options_.overhead_percent_max) + ": " +
-                           tenths(budget_->percent()) + " % of a processor";
-  std::vector<SourceCost> costs;
-  for (const auto& source : sources_)
-    costs.push_back({source->serves(options_.first_facet), source->probe_ns(), source->events()});
-  if (const auto index = dearest(costs)) {
-    replace(*index, over, Old::alive, Next::none);
-    budget_->restart(steady_clock::now(), spent_ns());
-  } else if (!std::exchange(nothing_to_shed_told_, true)) {
-    talk_.notice(over + "; nothing more can be given up");
-  }
-}
-
 // ---- what others ask ----
 
 std::vector<int> Capture::descriptors() const {
@@ -352,36 +334,6 @@ std::vector<int> Capture::descriptors() const {
   for (const Recovery& recovery : recoveries_)
     if (recovery.standby) all.push_back(recovery.standby->fd());
   return all;
-}
-
-std::uint64_t Capture::events() const {
-  std::uint64_t sum = past_events_;
-  for (const auto& source : sources_) sum += source->events();
-  return sum;
-}
-
-std::uint64_t Capture::missed_runs() const {
-  std::uint64_t sum = past_missed_runs_;
-  for (const auto& source : sources_) {
-    const BackendCounters counters = source->counters();
-    if (counters.missed_runs_measured) sum += counters.missed_runs;
-  }
-  return sum;
-}
-
-SilenceReport Capture::silence_report() const {
-  SilenceReport sum;
-  for (const auto& source : sources_) {
-    const SilenceReport one = source->silence_report();
-    if (source->serves(options_.first_facet) || sources_.size() == 1) return one;
-  }
-  return sum;
-}
-
-TraceEnd Capture::summary() const {
-  TraceEnd end = past_;
-  for (const auto& source : sources_) source->fill(end);
-  return end;
 }
 
 }  // namespace tracer::cli

@@ -35,6 +35,9 @@ struct CaptureOptions {
   Facet first_facet = Facet::http;             // given up last
   bool replaceable = true;                     // false: the source is a file; nothing can take its place
   std::vector<Facet> instead;                  // shown when nothing that was asked for can be; empty: nothing is
+  CryptoLookup* crypto = nullptr;              // null: no file or library is known for what it is
+  std::vector<std::string> file_patterns{};    // globs; empty: what `crypto` takes for candidates
+  Selection* selection = nullptr;              // null: nobody in particular was asked about
 };
 
 class CaptureReader : public RecordReader {
@@ -54,6 +57,8 @@ class Capture {
 
   // True: there is more to read now.
   bool drain(std::size_t events_max);
+  // What was there before is still being looked through.
+  [[nodiscard]] bool looks_beside() const;
   // Heartbeats, losses, budget, and what follows from them. Call after drain().
   void supervise();
   // Drains for the last time and ends all streams.
@@ -83,17 +88,23 @@ class Capture {
   void discard(std::vector<OpenedSource>& opened);
   void show_instead();
   void retire(std::unique_ptr<Source> source);
+  bool drain_beside();
   void add(OpenedSource opened, const std::optional<Instant>& from, std::optional<Handover> handover);
   void tell(Facet facet, const Choice& from, const std::optional<Choice>& to, const std::string& reason,
             double unwatched_ms);
   void keep_to_budget();
+  // False: nothing of it can be spared.
+  bool shed(const std::string& reason);
+  bool give_up_dearest(const std::string& reason);
   void recover();
   [[nodiscard]] Result<OpenedSource> open_again(const Recovery& recovery);
   void try_standby(Recovery& recovery, SteadyTime now);
   void end_standby(Recovery& recovery);
   bool switch_back(Recovery& recovery);
+  void recover_without(Facet facet);
   // A --require or --strict that the run does not meet any more.
   [[nodiscard]] bool unmet_demand() const;
+  [[nodiscard]] bool watches_nothing() const;
   [[nodiscard]] std::uint64_t spent_ns() const;
 
   CaptureOptions options_;
@@ -105,6 +116,7 @@ class Capture {
   std::vector<std::unique_ptr<Source>> sources_;
   std::vector<Recovery> recoveries_;
   std::vector<std::pair<Facet, Choice>> first_plan_;
+  std::vector<std::pair<Facet, std::string>> shed_;  // over the budget, for the rest of the run; why
   std::optional<Budget> budget_;
   TraceEnd past_;  // what sources said that are gone
   std::uint64_t past_events_ = 0, past_missed_runs_ = 0, past_probe_ns_ = 0;

@@ -13,6 +13,7 @@
 #include "cli/doctor_verify.h"
 #include "cli/exit_code.h"
 #include "cli/machine.h"
+#include "cli/plan_request.h"
 #include "cli/version.h"
 #include "core/sinks/terminal_text.h"
 #include "probe-matrix/host.h"
@@ -60,13 +61,10 @@ Result<DoctorReport> report_of(const DoctorRequest& request, int& code) {
   return std::unexpected(std::move(error));
 }
 
-PlanRequest plan_request(const Options& options) {
-  PlanRequest request;
-  if (options.show_given) request.facets = options.show;
-  request.backends = options.backends;
-  request.mechanism = options.mechanism;
-  request.strict = options.strict;
-  request.require = options.required;
+// As a trace with these options would ask; about all facets where none was named.
+PlanRequest plan_to_check(const Options& options) {
+  PlanRequest request = plan_request(options);
+  if (!options.show_given) request.facets.clear();
   return request;
 }
 
@@ -84,7 +82,8 @@ nlohmann::ordered_json to_json(std::span<const VerifyRow> rows) {
   return facets;
 }
 
-// A report of another machine holds what somebody wrote into it: the terminal must not act on that.
+// Names of files and programs, and reports of other machines, hold what somebody wrote into them: the terminal must not
+// act on that.
 std::string harmless(std::string_view text) {
   std::string out;
   while (!text.empty()) {
@@ -141,8 +140,10 @@ int run_doctor(const DoctorRequest& request) {
   }
   for (const Capability absent : options.without)
     report->capabilities = without(std::move(report->capabilities), absent);
-  const PlanRequest wanted = plan_request(options);
+  const PlanRequest wanted = plan_to_check(options);
   report->plan = make_plan(report->capabilities, wanted);
+  const bool https = wanted.facets.empty() || std::ranges::find(wanted.facets, Facet::https) != wanted.facets.end();
+  if (https && options.from_path.empty() && request.tls_libraries) report->tls_libraries = request.tls_libraries();
 
   Verification verification;
   if (options.verify || !options.bundle_path.empty()) {
@@ -168,8 +169,7 @@ int run_doctor(const DoctorRequest& request) {
     constexpr int indent = 1;
     text = document.dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
   } else {
-    text = doctor_text(*report, wanted, verification.rows);
-    if (!options.from_path.empty()) text = harmless(text);
+    text = harmless(doctor_text(*report, wanted, verification.rows));
   }
   if (const int wrote = write_out(request, text); wrote != exit_ok) code = wrote;
   if (code != exit_ok) return code;

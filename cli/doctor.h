@@ -26,6 +26,7 @@ struct DoctorRequest {
   ProcfsParts* procfs = nullptr;
   int output_fd = 1;
   const Talk& talk;
+  std::function<TlsLibraries()> tls_libraries{};  // of the processes of this machine; null: they are not looked for
 };
 
 [[nodiscard]] int run_doctor(const DoctorRequest& request);

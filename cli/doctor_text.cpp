@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "cli/doctor_tls.h"
 #include "probe-matrix/prober.h"
 #include "probe-matrix/report.h"
 
@@ -228,6 +229,10 @@ std::string doctor_text(const DoctorReport& report, const PlanRequest& request, 
   out += plan_table(report, request);
   append_verified(out, verified);
   append_choices(out, report.capabilities, request, report.plan);
+  if (report.tls_libraries) {
+    const Answer* maps = report.capabilities.find(Capability::proc_maps);
+    out += tls_section(*report.tls_libraries, maps != nullptr ? maps->reason : std::string_view());
+  }
   out += "\nWhat this kernel and these privileges allow (?: could not be found out):\n\n";
   for (std::size_t index = 0; index < family_count; ++index)
     append_family(out, report.capabilities, static_cast<Family>(index));

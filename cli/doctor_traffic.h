@@ -1,5 +1,5 @@
 // Traffic that a trial run knows all about: an HTTP server and a client over loopback, a program that runs, a file that
-// is opened. All by processes of its own, because the tracer never records itself.
+// is opened and mapped like a library. All by processes of its own, because the tracer never records itself.
 #pragma once
 
 #include <sys/types.h>

@@ -21,6 +21,19 @@ bool is_process(const std::shared_ptr<const ProcessFacts>& facts, std::uint32_t 
   return facts && (facts->local_pid ? *facts->local_pid == pid : facts->tgid == pid);
 }
 
+// What the trial opens and maps stands for a certificate and for a library.
+class TrialLookup final : public CryptoLookup {
+ public:
+  [[nodiscard]] bool is_candidate(std::string_view path) const override { return path == file_; }
+  [[nodiscard]] FileFinding look_into(const FileQuestion&, bool) override { return {}; }
+  [[nodiscard]] std::optional<LibraryFinding> library(const FileQuestion& question) override {
+    return question.path == file_ ? std::optional(LibraryFinding{}) : std::nullopt;
+  }
+
+ private:
+  std::string file_ = trial_file();
+};
+
 // Counts the records of the trial's own traffic; everybody else's pass by.
 class TrialReader final : public RecordReader {
  public:
@@ -44,10 +57,12 @@ class TrialReader final : public RecordReader {
       exits += is_process(exit->process, executed_) ? 1 : 0;
     } else if (const auto* open = std::get_if<FileOpen>(&record.body)) {
       opens += is_process(open->process, client_) && open->file == file_ ? 1 : 0;
+    } else if (const auto* load = std::get_if<LibLoad>(&record.body)) {
+      loads += is_process(load->process, client_) ? 1 : 0;
     }
   }
 
-  std::uint64_t requests = 0, connections = 0, execs = 0, exits = 0, opens = 0;
+  std::uint64_t requests = 0, connections = 0, execs = 0, exits = 0, opens = 0, loads = 0;
 
  private:
   std::string path_;
@@ -78,6 +93,11 @@ VerifyRow row_of(const FacetPlan& facet, const TrialReader& reader) {
       row.what = "opened files";
       row.expected = 1;
       row.seen = std::min<std::uint64_t>(reader.opens, 1);
+      break;
+    case Facet::library:
+      row.what = "mapped libraries";
+      row.expected = 1;
+      row.seen = std::min<std::uint64_t>(reader.loads, 1);
       break;
     default:
       row.note = "not tried";
@@ -125,7 +145,8 @@ Verification verify(const VerifyRequest& request) {
   TrialReader reader(path);
   // Nobody is left out: the traffic is made by children of this process, and of whoever is left out the children are
   // too.
-  const SourceSetting setting{request.ownership, reader, {}, {}};
+  TrialLookup lookup;
+  const SourceSetting setting{request.ownership, reader, {}, {}, &lookup};
   std::vector<std::unique_ptr<Source>> sources;
   for (OpenedSource& each : opened)
     sources.push_back(std::make_unique<Source>(std::move(each), setting, std::nullopt, Handover{}));

@@ -3,54 +3,11 @@
 #include <algorithm>
 
 #include "cli/values.h"
+#include "core/base/glob.h"
 #include "core/records/fields_http.h"
 
 namespace tracer::cli {
 namespace {
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-// `needle` is lower case already.
-bool contains_caseless(std::string_view text, std::string_view needle) {
-  const auto found =
-      std::search(text.begin(), text.end(), needle.begin(), needle.end(), [](char a, char b) { return lower(a) == b; });
-  return found != text.end() || needle.empty();
-}
-
-// Where the set that begins at pattern[at] == '[' ends; npos: it does not, so the bracket means itself.
-std::size_t set_end(std::string_view pattern, std::size_t at) {
-  std::size_t i = at + 1;
-  if (i < pattern.size() && (pattern[i] == '!' || pattern[i] == '^')) ++i;
-  return pattern.find(']', i + 1);  // a first ']' belongs to the set
-}
-
-bool in_set(std::string_view set, char c) {
-  const bool negated = set.starts_with('!') || set.starts_with('^');
-  if (negated) set.remove_prefix(1);
-  const auto byte = [](char x) { return static_cast<unsigned char>(x); };
-  bool found = false;
-  for (std::size_t i = 0; i < set.size(); ++i) {
-    if (i + 2 < set.size() && set[i + 1] == '-') {
-      found = found || (byte(set[i]) <= byte(c) && byte(c) <= byte(set[i + 2]));
-      i += 2;
-    } else {
-      found = found || set[i] == c;
-    }
-  }
-  return found != negated;
-}
-
-// Matches one element of the pattern other than `*` against `c`; returns the element's size, 0: no match.
-std::size_t match_one(std::string_view pattern, std::size_t at, char c) {
-  if (pattern[at] == '?') return 1;
-  if (pattern[at] == '[') {
-    if (const std::size_t end = set_end(pattern, at); end != std::string_view::npos) {
-      return in_set(pattern.substr(at + 1, end - at - 1), c) ? end - at + 1 : 0;
-    }
-  }
-  if (pattern[at] == '\\' && at + 1 < pattern.size()) return pattern[at + 1] == c ? 2 : 0;
-  return pattern[at] == c ? 1 : 0;
-}
 
 std::string_view without_port(std::string_view authority) {
   const std::size_t colon = authority.rfind(':');
@@ -70,13 +27,43 @@ bool host_matches(std::string_view pattern, std::string_view authority) {
   return glob_match(pattern, with_port ? std::string_view(host) : without_port(host));
 }
 
-bool is_process(const Party& party, std::uint32_t pid) {
-  return party.process != nullptr && party.process->local_pid == pid;
+bool is_glob(std::string_view text) { return text.find_first_of("*?[") != std::string_view::npos; }
+
+bool library_matches(std::string_view wanted, std::string_view path) {
+  const std::string_view name = path.substr(path.rfind('/') + 1);
+  if (is_glob(wanted)) return glob_match(wanted, path) || glob_match(wanted, name);
+  return path.contains(wanted);
 }
 
-bool is_named(const Party& party, std::string_view name) {
-  return party.process != nullptr &&
-         (contains_caseless(party.process->comm, name) || contains_caseless(party.process->executable, name));
+// Empty: the record is not about a library.
+std::string_view library_of(const Record& record) {
+  if (const auto* load = std::get_if<LibLoad>(&record.body))
+    return load->library.empty() ? load->library_name : load->library;
+  if (const auto* call = std::get_if<ApiCall>(&record.body)) return call->library;
+  return {};
+}
+
+// What a client asked for: in its request, or in its ClientHello.
+bool is_for_host(const Record& record, std::string_view pattern) {
+  if (const auto* http = std::get_if<HttpTransaction>(&record.body)) {
+    const auto authority = http->request.present ? request_host(http->request) : std::nullopt;
+    return authority && host_matches(pattern, *authority);
+  }
+  const auto* tls = std::get_if<TlsHandshake>(&record.body);
+  return tls != nullptr && tls->sni && host_matches(pattern, *tls->sni);
+}
+
+bool is_process_record(const Record& record) {
+  return std::holds_alternative<ProcessExec>(record.body) || std::holds_alternative<ProcessExit>(record.body);
+}
+
+const FlowIdentity* flow_of(const Record& record) {
+  return std::visit(
+      []<typename Body>(const Body& body) -> const FlowIdentity* {
+        if constexpr (requires { body.flow; }) return &body.flow;
+        return nullptr;
+      },
+      record.body);
 }
 
 // Of a record about one process; nullopt: it is about something else.
@@ -107,43 +94,37 @@ std::string_view option_of(FilterKind kind) {
       return "--path";
     case FilterKind::status:
       return "--status";
+    case FilterKind::library:
+      return "--library";
+    case FilterKind::file:
+      return "--file";
   }
   return "";
 }
 
-bool glob_match(std::string_view pattern, std::string_view text) {
-  std::size_t p = 0, t = 0;
-  std::size_t star = std::string_view::npos, star_text = 0;  // where to go on after a mismatch
-  while (t < text.size()) {
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      star_text = t;
-      continue;
-    }
-    const std::size_t size = p < pattern.size() ? match_one(pattern, p, text[t]) : 0;
-    if (size != 0) {
-      p += size;
-      ++t;
-    } else if (star != std::string_view::npos) {
-      p = star + 1;
-      t = ++star_text;
-    } else {
-      return false;
-    }
-  }
-  return pattern.find_first_not_of('*', p) == std::string_view::npos;
+bool Filters::is_process(const Party& party) const {
+  if (party.process == nullptr) return false;
+  if (selection_ != nullptr) return selection_->fits_number(*party.process) || selection_->is_follower(*party.process);
+  return party.process->local_pid && std::ranges::find(options_.pids, *party.process->local_pid) != options_.pids.end();
 }
 
-bool Filters::holds(FilterKind kind, const FlowIdentity& flow, const HttpTransaction* http) const {
+bool Filters::has_name(const Party& party) const {
+  if (party.process == nullptr) return false;
+  const auto fits = [&](std::string_view name) { return is_named(*party.process, name); };
+  return std::ranges::any_of(options_.names, fits) ||
+         (selection_ != nullptr && selection_->is_follower(*party.process));
+}
+
+bool Filters::holds(FilterKind kind, const Record& record, const FlowIdentity& flow) const {
   // True when there is no such filter or one of its values fits.
   const auto any = [](const auto& values, auto fits) { return values.empty() || std::ranges::any_of(values, fits); };
-  const auto& [pids, names, ports, hosts, paths, statuses, addresses] = options_;
+  const auto& [pids, names, ports, hosts, paths, statuses, addresses, libraries, files, keep_processes] = options_;
+  const auto* http = std::get_if<HttpTransaction>(&record.body);
   switch (kind) {
     case FilterKind::pid:
-      return any(pids, [&](std::uint32_t pid) { return is_process(flow.client, pid) || is_process(flow.server, pid); });
+      return pids.empty() || is_process(flow.client) || is_process(flow.server);
     case FilterKind::name:
-      return any(names,
-                 [&](std::string_view name) { return is_named(flow.client, name) || is_named(flow.server, name); });
+      return names.empty() || has_name(flow.client) || has_name(flow.server);
     case FilterKind::port:
       return any(ports, [&](std::uint16_t port) { return flow.server.endpoint && flow.server.endpoint->port == port; });
     case FilterKind::addr:
@@ -152,10 +133,7 @@ bool Filters::holds(FilterKind kind, const FlowIdentity& flow, const HttpTransac
                (flow.server.endpoint && range.contains(*flow.server.endpoint));
       });
     case FilterKind::host:
-      return any(hosts, [&](std::string_view host) {
-        const auto authority = http != nullptr && http->request.present ? request_host(http->request) : std::nullopt;
-        return authority && host_matches(host, *authority);
-      });
+      return any(hosts, [&](std::string_view host) { return is_for_host(record, host); });
     case FilterKind::path:
       return any(paths, [&](std::string_view pattern) {
         const auto path = http != nullptr && http->request.present ? request_path(http->request) : std::nullopt;
@@ -166,23 +144,34 @@ bool Filters::holds(FilterKind kind, const FlowIdentity& flow, const HttpTransac
         return http != nullptr && http->response.present && http->response.status_code >= range.first &&
                http->response.status_code <= range.last;
       });
+    case FilterKind::library:
+      if (keep_processes && is_process_record(record)) return true;
+      return any(libraries, [&](std::string_view wanted) {
+        const std::string_view path = library_of(record);
+        return !path.empty() && library_matches(wanted, path);
+      });
+    case FilterKind::file: {
+      if (keep_processes && is_process_record(record)) return true;
+      const auto* open = std::get_if<FileOpen>(&record.body);
+      return any(files, [&](std::string_view pattern) {
+        return open != nullptr && (glob_match(pattern, open->file) || glob_match(pattern, open->finding.path));
+      });
+    }
   }
   return true;
 }
 
 bool Filters::pass(const Record& record) {
-  const auto* http = std::get_if<HttpTransaction>(&record.body);
-  const auto* connection = std::get_if<ConnectionSummary>(&record.body);
+  const FlowIdentity* flow = flow_of(record);
   const auto process = process_of(record);
-  if (http == nullptr && connection == nullptr && !process) return true;
+  if (flow == nullptr && !process) return true;
   // A process by itself has no addresses: a filter that asks for some lets none pass.
   FlowIdentity alone;
   if (process) alone.server.process = *process;
-  const FlowIdentity& flow = http != nullptr ? http->flow : connection != nullptr ? connection->flow : alone;
   ++counts_.seen;
   bool passed = true;
   for (std::size_t i = 0; i < filter_count; ++i) {
-    if (holds(static_cast<FilterKind>(i), flow, http)) continue;
+    if (holds(static_cast<FilterKind>(i), record, flow != nullptr ? *flow : alone)) continue;
     ++counts_.refused[i];
     passed = false;
   }

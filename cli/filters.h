@@ -8,12 +8,13 @@
 #include <string_view>
 
 #include "cli/options.h"
+#include "cli/selection.h"
 #include "core/records/record.h"
 
 namespace tracer::cli {
 
-enum class FilterKind : std::uint8_t { pid, name, port, addr, host, path, status };
-inline constexpr std::size_t filter_count = 7;
+enum class FilterKind : std::uint8_t { pid, name, port, addr, host, path, status, library, file };
+inline constexpr std::size_t filter_count = 9;
 [[nodiscard]] std::string_view option_of(FilterKind kind);  // "--pid"
 
 struct FilterCounts {
@@ -26,7 +27,9 @@ struct FilterCounts {
 // transaction has no path. Records about the trace itself always pass.
 class Filters {
  public:
-  explicit Filters(FilterOptions options) : options_(std::move(options)) {}
+  // `selection`: knows which process a number means, and who was started by whom; null: numbers are just compared.
+  explicit Filters(FilterOptions options, const Selection* selection = nullptr)
+      : options_(std::move(options)), selection_(selection) {}
 
   [[nodiscard]] bool pass(const Record& record);
   [[nodiscard]] const FilterCounts& counts() const { return counts_; }
@@ -34,13 +37,13 @@ class Filters {
   [[nodiscard]] std::optional<FilterKind> culprit() const;
 
  private:
-  [[nodiscard]] bool holds(FilterKind kind, const FlowIdentity& flow, const HttpTransaction* http) const;
+  [[nodiscard]] bool holds(FilterKind kind, const Record& record, const FlowIdentity& flow) const;
+  [[nodiscard]] bool is_process(const Party& party) const;
+  [[nodiscard]] bool has_name(const Party& party) const;
 
   FilterOptions options_;
+  const Selection* selection_;
   FilterCounts counts_;
 };
-
-// `*` any text, also across '/'; `?` one byte; `[a-z]`, `[!a-z]` one byte of a set; `\x` the byte x itself.
-[[nodiscard]] bool glob_match(std::string_view pattern, std::string_view text);
 
 }  // namespace tracer::cli

@@ -53,7 +53,12 @@ std::vector<OpenedSource> Opener::open(std::span<const Facet> facets) {
     }
     for (const RefusedFacet& refused : opened->backend.refused) {
       attempt_failed_ = true;
-      give_up(std::span(&refused.facet, 1), choice, refused.reason);
+      // The breakpoints beside a backend are the same beside each: what runs without them is not opened once more.
+      if (refused.facet == Facet::https) {
+        give_up_everywhere(refused.facet, refused.reason);
+      } else {
+        give_up(std::span(&refused.facet, 1), choice, refused.reason);
+      }
     }
     std::erase_if(waiting, [&](Facet each) { return std::ranges::find(opened->facets, each) != opened->facets.end(); });
     sources.push_back(std::move(*opened));
@@ -68,6 +73,7 @@ Result<OpenedSource> Opener::open(const Choice& choice, std::span<const Facet> f
   OpenRequest how = how_;
   how.mechanism = choice.mechanism;
   how.facets = facets;
+  if (on_try) on_try(choice);
   auto opened = row->open(how);
   if (!opened) return std::unexpected(std::move(opened.error()));
   if (opened->backend == nullptr) return fail(Errc::os, "opened without a backend");
@@ -92,6 +98,12 @@ void Opener::want(std::span<const Facet> facets) {
 
 void Opener::give_up(std::span<const Facet> facets, const Choice& choice, const std::string& reason) {
   for (const Facet facet : facets) request_.failed.push_back({facet, choice.backend, choice.mechanism, reason});
+  replan();
+}
+
+void Opener::give_up_everywhere(Facet facet, const std::string& reason) {
+  for (const Rung& rung : rungs(facet))
+    request_.failed.push_back({facet, rung.entry.backend, rung.entry.mechanism, reason});
   replan();
 }
 

@@ -14,6 +14,7 @@ namespace tracer::cli {
 struct OpenedSource {
   OpenedBackend backend;
   std::vector<Facet> facets;  // that really attached; never empty
+  bool beside = false;        // not of the plan: looked through once, for what was there before, then closed
 };
 
 struct Choice {
@@ -29,6 +30,8 @@ class Opener {
   Opener(std::span<const BackendRow> rows, PlanRequest request, OpenRequest how);
   // Called with every backend that opened: tests and builds for tests change them.
   std::function<void(OpenedBackend&)> on_opened;
+  // Called before each try: it may take long.
+  std::function<void(const Choice&)> on_try;
 
   // The best for each of `facets` that can be had.
   [[nodiscard]] std::vector<OpenedSource> open(std::span<const Facet> facets);
@@ -38,6 +41,8 @@ class Opener {
   // Asked for from now on too.
   void want(std::span<const Facet> facets);
   void give_up(std::span<const Facet> facets, const Choice& choice, const std::string& reason);
+  // Whatever shows it.
+  void give_up_everywhere(Facet facet, const std::string& reason);
   void forgive(std::span<const Facet> facets, const Choice& choice);
 
   [[nodiscard]] const Plan& plan() const { return plan_; }

@@ -54,25 +54,40 @@ Result<void> path(Options& options, Text value) {
   return {};
 }
 
-Result<void> not_empty(std::vector<std::string>& to, Text value) {
+Result<void> names(std::vector<std::string>& to, Text value) {
+  return append_list(to, value, [](Text part) -> Result<std::string> { return ascii_lower(part); });
+}
+
+// A name without a folder is one in any folder; a folder means all that is in it.
+Result<void> file(Options& options, Text value) {
   if (value.empty()) return fail(Errc::invalid_argument, "the value is empty");
-  to.push_back(ascii_lower(value));
+  std::string pattern(value);
+  if (pattern.ends_with('/')) pattern += '*';
+  if (!pattern.contains('/') && !pattern.starts_with('*')) options.filters.files.push_back("*/" + pattern);
+  options.filters.files.push_back(std::move(pattern));
   return {};
 }
 
+constexpr std::array formats{
+    std::pair{Text("text"), Format::text},
+    std::pair{Text("json-stream"), Format::json_stream},
+    std::pair{Text("json-lines"), Format::json_stream},
+    std::pair{Text("json-array"), Format::json_array},
+    std::pair{Text("json-pretty"), Format::json_pretty},
+    std::pair{Text("summary"), Format::summary},
+    std::pair{Text("cyclonedx"), Format::cyclonedx},
+};
+
 Result<void> format(Options& options, Text value) {
-  if (value == "text") {
-    options.format = Format::text;
-  } else if (value == "json-stream" || value == "json-lines") {
-    options.format = Format::json_stream;
-  } else {
-    constexpr std::array<Text, 5> later{"json-array", "json-pretty", "summary", "har", "cyclonedx"};
-    const bool known = std::ranges::find(later, value) != later.end();
-    return fail(Errc::invalid_argument, "format '" + std::string(value) + "' is " +
-                                            (known ? "not in this version" : "unknown") +
-                                            "; there are text and json-stream (alias json-lines)");
+  const auto* found = std::ranges::find(formats, value, &std::pair<Text, Format>::first);
+  if (found != formats.end()) {
+    options.format = found->second;
+    return {};
   }
-  return {};
+  return fail(Errc::invalid_argument, "format '" + std::string(value) + "' is " +
+                                          (value == "har" ? "not in this version" : "unknown") +
+                                          "; there are text, json-stream (alias json-lines), json-array, json-pretty, "
+                                          "summary and cyclonedx");
 }
 
 constexpr std::uint64_t pid_max = 4'194'304;  // PID_MAX_LIMIT of the kernel
@@ -100,8 +115,8 @@ Result<void> percent(std::optional<double>& to, Text value) {
 constexpr std::array rows{
     OptionRow{"auto", 0, "", "trace with the best backends that work here (the default)", "", Section::choice,
               [](Options&, Text) -> Result<void> { return {}; }},
-    OptionRow{"show", 0, "FACETS", "what to show: http, tls, ... or all; default http,tls,https", "http",
-              Section::choice, show},
+    OptionRow{"show", 0, "FACETS", "what to show: http, tls, https (inside of TLS), ... or all; default http,tls,https",
+              "http", Section::choice, show},
     OptionRow{"backend", 0, "LIST", "only these backends, in this order", "tracepoint", Section::choice,
               [](Options& o, Text v) { return append_list(o.backends, v, parse_backend); }},
     OptionRow{"mechanism", 0, "NAME", "only this way to hook in: fentry, kprobe, tp_btf, ...", "syscall_tp",
@@ -128,8 +143,9 @@ constexpr std::array rows{
                 o.interface = v;
                 return {};
               }},
-    OptionRow{"max-overhead", 0, "PERCENT", "of one processor: over it the dearest part of the capture is given up",
-              "5", Section::choice, [](Options& o, Text v) { return percent(o.overhead_percent_max, v); }},
+    OptionRow{"max-overhead", 0, "PERCENT",
+              "of one processor: over it the dearest part of the capture is given up, https first", "5",
+              Section::choice, [](Options& o, Text v) { return percent(o.overhead_percent_max, v); }},
     OptionRow{"loss-threshold", 0, "PERCENT",
               "of events lost, three seconds in a row: above it the next backend takes over; default 25, 100: never",
               "50", Section::advanced, [](Options& o, Text v) { return percent(o.loss_percent_max, v); }},
@@ -139,7 +155,7 @@ constexpr std::array rows{
                 return append_list(o.filters.pids, v, [](Text part) { return parse_number(part, 1, pid_max); });
               }},
     OptionRow{"name", 'n', "NAME", "client's or server's name or executable contains this, in any case", "nginx",
-              Section::filter, [](Options& o, Text v) { return not_empty(o.filters.names, v); }},
+              Section::filter, [](Options& o, Text v) { return names(o.filters.names, v); }},
     OptionRow{"port", 0, "PORT", "port of the server", "8080", Section::filter,
               [](Options& o, Text v) {
                 return append_list(o.filters.ports, v, [](Text part) { return parse_number(part, 1, 65535); });
@@ -147,14 +163,28 @@ constexpr std::array rows{
     OptionRow{"addr", 0, "CIDR", "address of either end: 10.0.0.0/8, ::1", "10.0.0.0/8", Section::filter,
               [](Options& o, Text v) { return append_list(o.filters.addresses, v, parse_address_range); }},
     OptionRow{"host", 0, "HOST", "host that the request names, a glob: *.example.org", "localhost", Section::filter,
-              [](Options& o, Text v) { return not_empty(o.filters.hosts, v); }},
+              [](Options& o, Text v) { return names(o.filters.hosts, v); }},
     OptionRow{"path", 0, "GLOB", "path without the query; * also crosses /", "'/api/*'", Section::filter, path},
     OptionRow{"status", 0, "LIST", "status codes or classes: 404,5xx", "5xx", Section::filter,
               [](Options& o, Text v) { return append_list(o.filters.statuses, v, parse_status); }},
+    OptionRow{"library", 'l', "NAME", "part of a library's name or path, or a glob", "libssl", Section::filter,
+              [](Options& o, Text v) -> Result<void> {
+                if (v.empty()) return fail(Errc::invalid_argument, "the value is empty");
+                o.filters.libraries.emplace_back(v);
+                return {};
+              }},
+    OptionRow{"file", 'F', "GLOB", "opened files, a glob: '*.pem', '/etc/ssl/*'; * also crosses /", "'*.pem'",
+              Section::filter, file},
+    OptionRow{"follow-children", 0, "", "also what those start that --pid and --name fit", "", Section::filter,
+              [](Options& o, Text) -> Result<void> {
+                o.follow_children = true;
+                return {};
+              }},
 
     OptionRow{"format", 'f', "FORMAT",
-              "text, or json-stream (alias json-lines); default text on a terminal, else json-stream", "json-stream",
-              Section::output, format},
+              "text, json-stream (alias json-lines), json-array, json-pretty, summary, cyclonedx; default text on a "
+              "terminal, else json-stream; of profile and snapshot json-pretty",
+              "json-stream", Section::output, format},
     OptionRow{"output", 'o', "FILE", "write here (created with mode 0600) instead of standard output", "trace.json",
               Section::output,
               [](Options& o, Text v) -> Result<void> {
@@ -237,13 +267,21 @@ constexpr std::array rows{
                 return {};
               }},
 
+    OptionRow{"registry", 0, "FILE", "more rules about cryptographic files and libraries (docs/registry.md)",
+              "rules.json", Section::advanced,
+              [](Options& o, Text v) -> Result<void> {
+                if (v.empty()) return fail(Errc::invalid_argument, "the value is empty");
+                o.registry_paths.emplace_back(v);
+                return {};
+              }},
     OptionRow{"ring-kib", 0, "KIB", "size of the buffer between kernel and tracer, a power of two", "4096",
               Section::advanced, ring_kib},
 };
 
-constexpr std::array<Text, 6> later_option_names{"container", "library", "file", "follow-children", "btf", "bodies"};
-constexpr std::array<Text, 6> later_command_names{"run", "monitor", "profile", "snapshot", "libs", "files"};
-constexpr std::array<Text, 5> command_names{"doctor", "replay", "help", "version", "licenses"};
+constexpr std::array<Text, 3> later_option_names{"container", "btf", "bodies"};
+constexpr std::array<Text, 1> later_command_names{"run"};
+constexpr std::array<Text, 10> command_names{"monitor", "profile", "snapshot", "libs",    "files",
+                                             "doctor",  "replay",  "help",     "version", "licenses"};
 
 }  // namespace
 
@@ -253,7 +291,8 @@ std::span<const std::string_view> later_commands() { return later_command_names;
 std::span<const std::string_view> commands() { return command_names; }
 
 bool is_live_only(const OptionRow& row) {
-  constexpr std::array<Text, 4> others{"pid", "name", "ring-kib", "loss-threshold"};
+  constexpr std::array<Text, 8> others{"pid",     "name", "ring-kib",        "loss-threshold",
+                                       "library", "file", "follow-children", "registry"};
   return (row.section == Section::choice && row.name != "show") || std::ranges::find(others, row.name) != others.end();
 }
 

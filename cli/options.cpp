@@ -1,6 +1,7 @@
 #include "cli/options.h"
 
 #include <algorithm>
+#include <array>
 #include <boost/program_options/cmdline.hpp>
 #include <boost/program_options/errors.hpp>
 #include <boost/program_options/options_description.hpp>
@@ -46,7 +47,6 @@ std::string corrected_line(Args args, std::string_view wrong, std::string_view r
 std::unexpected<Error> unknown_option(Args args, std::string_view key) {
   if (key.starts_with("-")) {  // the parser keeps the dash of an unknown letter
     const std::string letter(key.substr(0, 2));
-    if (letter == "-l" || letter == "-F") return usage_error("option '" + letter + "' is not in this version");
     return usage_error("unknown option '" + letter + "'");
   }
   const std::string typed = "--" + std::string(key);
@@ -95,21 +95,25 @@ std::unexpected<Error> unknown_command(std::string_view word) {
   return usage_error("unknown command '" + std::string(word) + "'; did you mean '" + near + "'?", "tracer " + near);
 }
 
+constexpr std::array command_words{
+    std::pair{std::string_view("monitor"), Command::monitor},
+    std::pair{std::string_view("profile"), Command::profile},
+    std::pair{std::string_view("snapshot"), Command::snapshot},
+    std::pair{std::string_view("libs"), Command::libs},
+    std::pair{std::string_view("files"), Command::files},
+    std::pair{std::string_view("replay"), Command::replay},
+    std::pair{std::string_view("doctor"), Command::doctor},
+    std::pair{std::string_view("help"), Command::help},
+    std::pair{std::string_view("version"), Command::version},
+    std::pair{std::string_view("licenses"), Command::licenses},
+};
+
 Result<void> apply_word(Options& options, std::size_t position, const std::string& word) {
   if (position == 0) {
-    if (word == "help") {
-      options.command = Command::help;
-    } else if (word == "replay") {
-      options.command = Command::replay;
-    } else if (word == "doctor") {
-      options.command = Command::doctor;
-    } else if (word == "version") {
-      options.command = Command::version;
-    } else if (word == "licenses") {
-      options.command = Command::licenses;
-    } else {
-      return unknown_command(word);
-    }
+    const auto* command =
+        std::ranges::find(command_words, std::string_view(word), &decltype(command_words)::value_type::first);
+    if (command == command_words.end()) return unknown_command(word);
+    options.command = command->second;
     return {};
   }
   if (position == 1 && options.command == Command::help) {
@@ -138,6 +142,87 @@ Result<void> check_doctor(const Options& options, std::span<const OptionRow* con
   return {};
 }
 
+bool was_given(std::span<const OptionRow* const> given, std::string_view name) {
+  return std::ranges::find(given, name, [](const OptionRow* row) { return row->name; }) != given.end();
+}
+
+constexpr std::string_view name_of(Command command) {
+  const auto* row = std::ranges::find(command_words, command, &decltype(command_words)::value_type::second);
+  return row == command_words.end() ? std::string_view() : row->first;
+}
+
+// What a command shows unless --show says otherwise.
+std::vector<Facet> facets_of(Command command) {
+  switch (command) {
+    case Command::monitor:
+      return {Facet::tls, Facet::file, Facet::library, Facet::crypto_api};
+    case Command::profile:
+      return {Facet::tls, Facet::file, Facet::library, Facet::crypto_api, Facet::process};
+    case Command::snapshot:
+      return {Facet::process, Facet::file, Facet::library};
+    case Command::libs:
+      return {Facet::library};
+    case Command::files:
+      return {Facet::file};
+    default:
+      return {Facet::http, Facet::tls, Facet::https};
+  }
+}
+
+Result<void> check_profile(Options& options, std::span<const OptionRow* const> given) {
+  const bool by_filter = !options.filters.pids.empty() || !options.filters.names.empty();
+  if (options.run.empty() && !by_filter)
+    return usage_error("'profile' needs a process: --pid, --name, or a command after '--'",
+                       "tracer profile --name nginx --duration 10");
+  if (!options.run.empty() && by_filter)
+    return usage_error("'profile' takes a process or a command, not both",
+                       "tracer profile -- " + shell_quoted(options.run.front()));
+  constexpr std::chrono::seconds duration{30};
+  if (options.run.empty() && !was_given(given, "duration")) options.duration = duration;
+  if (!options.run.empty()) options.follow_children = true;
+  return {};
+}
+
+// A look at what is there has no end to be told and chooses nobody.
+void ignore_in_snapshot(Options& options, std::span<const OptionRow* const> given) {
+  for (const OptionRow* row : given) {
+    const bool means_something = row->name == "library" || row->name == "file" || row->name == "registry";
+    if ((is_live_only(*row) && !means_something) || row->name == "duration" || row->name == "show")
+      options.ignored.push_back(spelled(*row));
+  }
+  options.filters.pids.clear();
+  options.filters.names.clear();
+  options.duration.reset();
+  options.required.clear();
+  options.strict = options.follow_children = options.show_given = false;
+}
+
+Result<void> check_crypto(Options& options, std::span<const OptionRow* const> given) {
+  const bool one_facet = options.command == Command::libs || options.command == Command::files;
+  if (one_facet && options.show_given)
+    return usage_error("'" + std::string(name_of(options.command)) + "' shows one thing; '--show' is for 'monitor'",
+                       "tracer monitor --show file,library");
+  if (options.command == Command::snapshot) ignore_in_snapshot(options, given);
+  if (!options.show_given) options.show = facets_of(options.command);
+  if (options.command == Command::profile)
+    if (auto checked = check_profile(options, given); !checked) return checked;
+  if (!options.run.empty() && options.command != Command::profile)
+    return usage_error("unexpected word '" + options.run.front() + "'; a command after '--' is for 'profile'",
+                       "tracer profile -- " + shell_quoted(options.run.front()));
+  if (options.follow_children && options.run.empty() && options.filters.pids.empty() && options.filters.names.empty())
+    return usage_error("option '--follow-children' needs '--pid' or '--name'",
+                       "tracer profile --name nginx --follow-children");
+  options.filters.keep_processes = is_document(options);
+  const bool inventory = options.format == Format::summary || options.format == Format::cyclonedx;
+  constexpr std::array collecting{Command::monitor, Command::profile, Command::snapshot, Command::replay};
+  if (inventory && std::ranges::find(collecting, options.command) == collecting.end()) {
+    const std::string format = options.format == Format::summary ? "summary" : "cyclonedx";
+    return usage_error("format '" + format + "' is for 'monitor', 'profile', 'snapshot' and 'replay'",
+                       "tracer monitor --duration 10 --format " + format);
+  }
+  return {};
+}
+
 // What cannot be together, or not with the command.
 Result<void> check(Options& options, std::span<const OptionRow* const> given) {
   if (options.quiet && options.verbose) {
@@ -152,6 +237,7 @@ Result<void> check(Options& options, std::span<const OptionRow* const> given) {
     }
   }
   if (auto checked = check_doctor(options, given); !checked) return checked;
+  if (auto checked = check_crypto(options, given); !checked) return checked;
   if (!options.interface.empty()) {
     if (options.backends.empty()) options.backends = {BackendKind::pcap};
     const bool by_packets = std::ranges::none_of(options.backends, [](BackendKind kind) {
@@ -166,8 +252,9 @@ Result<void> check(Options& options, std::span<const OptionRow* const> given) {
   return {};
 }
 
-Result<Options> interpret(Args args, const po::parsed_options& parsed) {
+Result<Options> interpret(Args args, const po::parsed_options& parsed, std::vector<std::string> command_line) {
   Options options;
+  options.run = std::move(command_line);
   std::vector<const OptionRow*> given;
   std::size_t words = 0;
   for (const po::option& option : parsed.options) {
@@ -190,20 +277,33 @@ Result<Options> interpret(Args args, const po::parsed_options& parsed) {
 
 }  // namespace
 
+bool is_document(const Options& options) {
+  if (options.format == Format::summary || options.format == Format::cyclonedx) return true;
+  return (options.command == Command::profile || options.command == Command::snapshot) &&
+         options.format != Format::text;
+}
+
 Result<Options> parse_options(std::span<const std::string> args) {
   // A command of the design that is not built yet has options of its own: answer for the command.
   if (!args.empty() && !args[0].starts_with('-')) {
     Options ignored;
     if (auto applied = apply_word(ignored, 0, args[0]); !applied) return std::unexpected(applied.error());
   }
+  // What follows "--" is another program's.
+  const auto end = std::ranges::find(args, "--");
+  std::vector<std::string> command_line;
+  if (end != args.end()) command_line.assign(end + 1, args.end());
+  args = args.first(static_cast<std::size_t>(end - args.begin()));
   try {
     const po::options_description description = boost_description();
     const int style = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
-    return interpret(args, po::command_line_parser(std::vector<std::string>(args.begin(), args.end()))
-                               .options(description)
-                               .style(style)
-                               .allow_unregistered()
-                               .run());
+    return interpret(args,
+                     po::command_line_parser(std::vector<std::string>(args.begin(), args.end()))
+                         .options(description)
+                         .style(style)
+                         .allow_unregistered()
+                         .run(),
+                     std::move(command_line));
   } catch (const po::error_with_option_name& error) {
     return syntax_error(error);
   } catch (const po::error& error) {

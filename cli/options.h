@@ -17,8 +17,20 @@
 
 namespace tracer::cli {
 
-enum class Command : std::uint8_t { trace, replay, doctor, help, version, licenses };
-enum class Format : std::uint8_t { text, json_stream };
+enum class Command : std::uint8_t {
+  trace,
+  monitor,
+  profile,
+  snapshot,
+  libs,
+  files,
+  replay,
+  doctor,
+  help,
+  version,
+  licenses
+};
+enum class Format : std::uint8_t { text, json_stream, json_array, json_pretty, summary, cyclonedx };
 
 struct StatusRange {
   std::uint16_t first = 0, last = 0;  // both included
@@ -42,6 +54,10 @@ struct FilterOptions {
   std::vector<std::string> paths{};  // globs
   std::vector<StatusRange> statuses{};
   std::vector<AddressRange> addresses{};
+  std::vector<std::string> libraries{};  // part of a name or path, or a glob
+  std::vector<std::string> files{};      // globs
+  // Processes pass what is asked of libraries and files: a document says whose they are.
+  bool keep_processes = false;
 };
 
 struct Options {
@@ -61,11 +77,16 @@ struct Options {
   std::string input_path;                      // of `replay`; "-": standard input
 
   FilterOptions filters;
+  bool follow_children = false;
+  std::vector<std::string> run;  // of `profile -- COMMAND`: what is started and watched; empty: nothing is
+
+  std::vector<std::string> registry_paths;  // rules about files and libraries beside the built-in ones
 
   std::optional<std::chrono::milliseconds> duration;
   std::optional<std::uint64_t> count;
-  std::string output_path;       // empty: standard output
-  std::optional<Format> format;  // absent: text on a terminal, else json-stream
+  std::string output_path;  // empty: standard output
+  // Absent: json-pretty for profile and snapshot, else text on a terminal and json-stream elsewhere.
+  std::optional<Format> format;
   bool meta = true;
   bool redact = true;
   bool fail_on_loss = false;
@@ -73,12 +94,17 @@ struct Options {
   bool quiet = false;
   bool verbose = false;
 
+  std::vector<std::string> ignored;  // options that mean nothing to the command: "--pid"
+
   // Of `doctor`.
   bool json = false;
   bool verify = false;
   std::string from_path;    // a report of another machine; "-": standard input; empty: this machine is asked
   std::string bundle_path;  // empty: none is made
 };
+
+// The output is one document about all that was seen, not a stream of records.
+[[nodiscard]] bool is_document(const Options& options);
 
 // `args` without the program's name. Every error is Errc::invalid_argument and says what, why and one thing to type.
 [[nodiscard]] Result<Options> parse_options(std::span<const std::string> args);

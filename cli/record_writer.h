@@ -23,6 +23,9 @@ class RecordWriter {
   // A record about the trace itself: not filtered, not counted. False: there is no room; the caller may try again.
   bool write_meta(const Record& record);
 
+  // Appends what the sink still has to say after the last record. Once.
+  void finish(std::string& out) { sink_->finish(out); }
+
   [[nodiscard]] bool complete() const { return records_max_ && written_ >= *records_max_; }
   [[nodiscard]] std::uint64_t written() const { return written_; }
   [[nodiscard]] std::uint64_t not_taken() const { return not_taken_; }  // there was no room in the queue

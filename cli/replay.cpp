@@ -20,10 +20,9 @@ bool asked_for(const Options& options, Facet facet) {
 std::string_view obstacle(Facet facet) {
   switch (facet) {
     case Facet::http:
+    case Facet::tls:
     case Facet::connection:
       return {};
-    case Facet::tls:
-      return reason_not_built;
     case Facet::https:
     case Facet::process:
     case Facet::file:

@@ -3,8 +3,11 @@
 #include <poll.h>
 #include <algorithm>
 #include <csignal>
+#include <utility>
 
+#include "cli/exit_code.h"
 #include "cli/version.h"
+#include "probe-matrix/planner.h"
 
 namespace tracer::cli {
 namespace {
@@ -39,7 +42,10 @@ std::vector<std::string> blind_spots(const Plan& plan, const Capture& capture) {
   std::vector<std::string> blind;
   for (const FacetPlan& facet : plan.facets) {
     if (facet.backend || facet.rejected.empty()) continue;
-    blind.push_back(std::string(to_string(facet.facet)) + ": " + facet.rejected.front().reason);
+    // What even the last way lacks, of those that this machine refused.
+    const auto last = std::ranges::find_if(facet.rejected.rbegin(), facet.rejected.rend(), is_step_down);
+    const RejectedChoice& why = last != facet.rejected.rend() ? *last : facet.rejected.front();
+    blind.push_back(std::string(to_string(facet.facet)) + ": " + why.reason);
   }
   for (const auto& source : capture.sources()) {
     for (const AttachOutcome& outcome : source->opened().outcomes)
@@ -51,8 +57,15 @@ std::vector<std::string> blind_spots(const Plan& plan, const Capture& capture) {
 }  // namespace
 
 Session::Session(const Options& options, RecordWriter& writer, OutputQueue& output, const Talk& talk, Pace pace,
-                 SessionTimes times)
-    : options_(options), writer_(writer), output_(output), talk_(talk), pace_(pace), times_(times) {}
+                 SessionTimes times, RunGuide* guide)
+    : options_(options),
+      writer_(writer),
+      output_(output),
+      talk_(talk),
+      pace_(pace),
+      times_(times),
+      guide_(guide),
+      meta_(options.meta || is_document(options)) {}
 
 LoopDescriptors Session::descriptors() const { return {capture_->descriptors(), output_.wait_fd()}; }
 
@@ -77,21 +90,22 @@ void Session::begin(Capture& capture, const Plan& plan, const Machine& machine, 
   for (const auto& source : capture.sources()) {
     for (const AttachOutcome& outcome : source->opened().outcomes)
       start.attached.push_back({outcome.what, outcome.attached, outcome.reason, outcome.load_ms});
-    start.self_test_seen = start.self_test_seen && source->opened().self_test_seen;
+    if (!source->beside()) start.self_test_seen = start.self_test_seen && source->opened().self_test_seen;
   }
   start.blind = blind_spots(plan, capture);
   start.attached_after_ms = ms_between(began, now);
   Record record;
   record.timestamp = wall_now();
   record.body = std::move(start);
-  if (options_.meta) writer_.write_meta(record);
+  if (meta_) writer_.write_meta(record);
   output_.flush();
 }
 
 Next Session::step(Wake wake, Time now) {
   if (wake == Wake::interrupt || wake == Wake::terminate || wake == Wake::hangup) {
     signal_ = wake == Wake::interrupt ? SIGINT : wake == Wake::terminate ? SIGTERM : SIGHUP;
-    end(wake == Wake::interrupt ? "signal SIGINT" : wake == Wake::terminate ? "signal SIGTERM" : "signal SIGHUP");
+    if (guide_ == nullptr || !guide_->defers(signal_))
+      end(wake == Wake::interrupt ? "signal SIGINT" : wake == Wake::terminate ? "signal SIGTERM" : "signal SIGHUP");
   }
   Next next;
   if (end_reason_.empty()) next.again = drain_once(wake, now);
@@ -100,6 +114,8 @@ Next Session::step(Wake wake, Time now) {
   report_silence(now);
   if (writer_.complete()) end("count");
   if (now >= deadline_) end("duration");
+  if (guide_ != nullptr && end_reason_.empty())
+    if (auto reason = guide_->over(now)) end(std::move(*reason));
 
   next.stop = !end_reason_.empty();
   next.until_writable = output_.state() == OutputState::behind;
@@ -183,7 +199,7 @@ void Session::report_missed_runs() {
 }
 
 bool Session::tell(const Loss& loss) {
-  if (!options_.meta) {
+  if (!meta_) {
     const std::string_view what = loss.where == "sink" ? " records" : " events";
     talk_.notice("loss: " + std::string(loss.count.cause) + ": " + std::to_string(loss.count.events) +
                  std::string(what));
@@ -195,29 +211,49 @@ bool Session::tell(const Loss& loss) {
   return writer_.write_meta(record);
 }
 
+std::string Session::silence() const {
+  const std::uint64_t dropped = writer_.filters().counts().dropped;
+  if (guide_ != nullptr)
+    if (std::string what = guide_->waits_for(); !what.empty()) return what;
+  if (options_.command == Command::trace) return silence_line(capture_->silence_report(), dropped);
+  std::string line = "nothing yet of";
+  std::string_view separator = " ";
+  for (const Facet facet : options_.show) line.append(std::exchange(separator, ", ")).append(to_string(facet));
+  return line + "; " + std::to_string(capture_->events()) + " events seen; filters dropped " + std::to_string(dropped);
+}
+
 void Session::report_silence(Time now) {
   if (now < next_silence_ || writer_.written() != 0 || pace_ == Pace::reader) return;
   next_silence_ = now + times_.silence_again;
   const Filters& filters = writer_.filters();
-  const SilenceReport seen = capture_->silence_report();
-  std::string line = silence_line(seen, filters.counts().dropped);
+  std::string line = silence();
   if (const auto culprit = filters.culprit())
     line += "; " + std::string(option_of(*culprit)) + " let none of them pass";
-  talk_.notice(line + left_out(seen.filtered));
+  talk_.notice(line + left_out(capture_->silence_report().filtered));
 }
 
 void Session::end(std::string reason) {
   if (end_reason_.empty()) end_reason_ = std::move(reason);
 }
 
+// What is only captured to know whose child a process is was not asked for; what was there before may have been told
+// as it happened.
+bool Session::is_shown(const Record& record) {
+  const bool process =
+      std::holds_alternative<ProcessExec>(record.body) || std::holds_alternative<ProcessExit>(record.body);
+  if (process && options_.follow_children && std::ranges::find(options_.show, Facet::process) == options_.show.end())
+    return false;
+  return !capture_->looks_beside() || first_look_.is_news(record);
+}
+
 void Session::on_record(const Record& record) {
   if (const auto* loss = std::get_if<Loss>(&record.body)) {
-    if (options_.meta) {
+    if (meta_) {
       writer_.write_meta(record);
     } else {
       talk_.notice("loss: " + std::string(loss->count.cause) + ": " + std::to_string(loss->count.events) + " events");
     }
-  } else {
+  } else if (is_shown(record)) {
     writer_.write(record);
   }
 }
@@ -226,7 +262,7 @@ void Session::on_switch(const BackendSwitch& change) {
   Record record;
   record.timestamp = wall_now();
   record.body = change;
-  if (!options_.meta) return;
+  if (!meta_) return;
   untold_switches_.push_back(std::move(record));
   tell_switches();
 }
@@ -244,6 +280,26 @@ void Session::flush_patiently(Time until) {
     if (left.count() <= 0) return;
     pollfd entry{output_.wait_fd(), POLLOUT, 0};
     ::poll(&entry, 1, static_cast<int>(left.count()));
+  }
+}
+
+// A document is all that the run was for: its reader may take as long as it likes.
+void Session::write_rest() {
+  std::string text;
+  writer_.finish(text);
+  wrote_document_ = !text.empty();
+  if (!is_document(options_)) {
+    if (!text.empty() && output_.append(text)) flush_patiently(steady_clock::now() + times_.patience);
+    return;
+  }
+  constexpr std::size_t piece = 1u << 20;
+  std::string_view rest = text;
+  while (!rest.empty() || output_.queued_bytes() != 0) {
+    const std::string_view next = rest.substr(0, piece);
+    if (!next.empty() && output_.queued_bytes() == 0 && output_.append(next)) rest.remove_prefix(next.size());
+    flush_patiently(steady_clock::now() + times_.reader_check);
+    output_.check();
+    if (output_.state() == OutputState::closed || output_.state() == OutputState::failed) return;
   }
 }
 
@@ -274,18 +330,19 @@ int Session::finish() {
 
   const Record record = last_record();
   const auto& last = std::get<TraceEnd>(record.body);
-  if (options_.meta) writer_.write_meta(record);
+  if (meta_) writer_.write_meta(record);
+  write_rest();
   flush_patiently(steady_clock::now() + times_.patience / 4);
   if (output_.queued_bytes() != 0) output_.abandon();
 
-  if (!options_.meta) {
+  if (!meta_) {
     talk_.notice(end_reason_ + ": " + std::to_string(last.records_written) + " records written, " +
                  std::to_string(last.records_filtered) + " filtered" + left_out(last.flows_filtered));
     for (const LossCount& loss : last.lost) {
       talk_.notice("lost: " + std::string(loss.cause) + ": " + std::to_string(loss.events));
     }
   }
-  if (options_.meta && writer_.not_taken() != 0)
+  if (meta_ && writer_.not_taken() != 0)
     talk_.notice("lost: sink_slow: " + std::to_string(writer_.not_taken()) +
                  " records that the reader was too slow for");
   if (pace_ == Pace::reader && capture_->failure() && signal_ == 0) talk_.error(*capture_->failure());
@@ -299,11 +356,11 @@ int Session::finish() {
 int Session::exit_code(const TraceEnd& last) const {
   // A signal breaks off the reading of a pipe: that is no failure.
   const bool interrupted = pace_ == Pace::reader && signal_ != 0;
-  if ((capture_->failure() && !interrupted) || output_.state() == OutputState::failed) return 1;
-  if (output_.state() == OutputState::closed) return 0;
-  if (options_.fail_on_loss && !last.lost.empty()) return 6;
-  if (output_.counts().unwritten != 0) return 1;
-  return signal_ == 0 ? 0 : 128 + signal_;
+  if ((capture_->failure() && !interrupted) || output_.state() == OutputState::failed) return exit_error;
+  if (output_.state() == OutputState::closed) return exit_ok;
+  if (options_.fail_on_loss && !last.lost.empty()) return exit_loss;
+  if (output_.counts().unwritten != 0) return exit_error;
+  return signal_ == 0 ? exit_ok : 128 + signal_;  // as a shell says it
 }
 
 }  // namespace tracer::cli

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cli/capture.h"
+#include "cli/first_look.h"
 #include "cli/loop.h"
 #include "cli/machine.h"
 #include "cli/options.h"
@@ -32,6 +33,20 @@ struct SessionTimes {
   CaptureTimes capture{};
 };
 
+// What ends a run beside time, count and output.
+class RunGuide {
+ public:
+  // Why the run is over; nullopt: it is not. Asked at every step.
+  [[nodiscard]] virtual std::optional<std::string> over(std::chrono::steady_clock::time_point now) = 0;
+  // What the run waits for before there can be anything to tell; empty: nothing.
+  [[nodiscard]] virtual std::string waits_for() const = 0;
+  // True: somebody else was signalled, whose end the run waits for.
+  [[nodiscard]] virtual bool defers(int signal) = 0;
+
+ protected:
+  ~RunGuide() = default;
+};
+
 // What becomes of records when their reader is slow.
 enum class Pace : std::uint8_t {
   live,    // capture goes on; what finds no room is dropped and counted
@@ -44,7 +59,7 @@ class Session final : public LoopClient, public CaptureReader {
 
   // All references must outlive the session.
   Session(const Options& options, RecordWriter& writer, OutputQueue& output, const Talk& talk, Pace pace,
-          SessionTimes times = {});
+          SessionTimes times = {}, RunGuide* guide = nullptr);
 
   // Writes trace_start. `capture` tells this session its records, and must outlive it. `began`: when the program
   // started.
@@ -52,6 +67,8 @@ class Session final : public LoopClient, public CaptureReader {
   Next step(Wake wake, Time now) override;
   // Drains, writes trace_end, waits a little for a slow reader. Answers with the exit code.
   [[nodiscard]] int finish();
+  // After finish(): the sink had something to say at the end.
+  [[nodiscard]] bool wrote_document() const { return wrote_document_; }
 
   [[nodiscard]] LoopDescriptors descriptors() const;
 
@@ -69,8 +86,11 @@ class Session final : public LoopClient, public CaptureReader {
   bool tell(const Loss& loss);
   void tell_switches();
   void report_silence(Time now);
+  [[nodiscard]] std::string silence() const;
   void end(std::string reason);
   void flush_patiently(Time until);
+  void write_rest();
+  [[nodiscard]] bool is_shown(const Record& record);
   [[nodiscard]] Record last_record() const;
   [[nodiscard]] int exit_code(const TraceEnd& last) const;
 
@@ -81,6 +101,9 @@ class Session final : public LoopClient, public CaptureReader {
   const Talk& talk_;
   Pace pace_;
   SessionTimes times_;
+  RunGuide* guide_;  // may be null
+  bool meta_;        // records about the trace go to the sink
+  FirstLook first_look_;
   unsigned generation_ = 0;  // of the descriptors that the loop knows
 
   Time began_, deadline_, last_event_, last_check_, next_loss_report_, next_silence_;
@@ -89,6 +112,7 @@ class Session final : public LoopClient, public CaptureReader {
   std::vector<Record> untold_switches_;  // there was no room for them in the output
   std::string end_reason_;               // empty: still running
   int signal_ = 0;
+  bool wrote_document_ = false;
   bool drained_ = false;   // a file is finished; its last records wait for their reader
   std::string input_end_;  // and how it ended
 };

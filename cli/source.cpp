@@ -42,10 +42,17 @@ bool contains(const std::vector<Facet>& facets, Facet facet) {
 PipelineOptions pipeline_options(const OpenedBackend& backend, const std::vector<Facet>& facets,
                                  const SourceSetting& setting) {
   PipelineOptions options;
-  options.transactions = contains(facets, Facet::http);
+  options.transactions =
+      contains(facets, Facet::http) || contains(facets, Facet::tls) || contains(facets, Facet::https);
+  options.handshakes = contains(facets, Facet::tls);
+  options.plaintext = contains(facets, Facet::https);
   options.connections = contains(facets, Facet::connection) ? ConnectionRecords::all : ConnectionRecords::none;
   options.processes = contains(facets, Facet::process);
   options.files = contains(facets, Facet::file);
+  options.libraries = contains(facets, Facet::library);
+  options.api_calls = contains(facets, Facet::crypto_api);
+  options.crypto = setting.crypto;
+  options.file_patterns = setting.file_patterns;
   options.ignored_tgids = setting.ignored_tgids;
   options.backend = backend.kind;
   options.mechanism = backend.mechanism;
@@ -56,7 +63,8 @@ PipelineOptions pipeline_options(const OpenedBackend& backend, const std::vector
 // Makes a record by itself, so that the source before has made it already.
 bool is_told_at_once(const Event& event) {
   return std::holds_alternative<ProcessStarted>(event.body) || std::holds_alternative<ProcessExited>(event.body) ||
-         std::holds_alternative<FileOpened>(event.body);
+         std::holds_alternative<FileOpened>(event.body) || std::holds_alternative<LibraryMapped>(event.body) ||
+         std::holds_alternative<CryptoCall>(event.body);
 }
 
 void add_counters(TraceEnd& end, const BackendCounters& counters, std::vector<LossCount>& lost) {
@@ -90,6 +98,13 @@ void add_rows(std::vector<LossCount>& to, std::span<const LossCount> rows) {
   }
 }
 
+// What was in the buffer at `end` and is there still, `later`. What came in between lies behind it and is no loss.
+std::uint64_t left_of(const BackendCounters& end, const BackendCounters& later) {
+  const auto put_in = [](const BackendCounters& counters) { return counters.produced - counters.lost_ring_full; };
+  const std::uint64_t since = put_in(later) - put_in(end);
+  return later.unread > since ? later.unread - since : 0;
+}
+
 void add_blind(TraceEnd& end, const BlindSpot& spot) {
   if (spot.count == 0) return;
   BlindCount& row = end.blind_row(spot.what);
@@ -116,8 +131,9 @@ void look_after(Backend& backend, Health& health, SteadyTime now) {
 Source::Source(OpenedSource opened, const SourceSetting& setting, const std::optional<Instant>& from, Handover handover)
     : opened_(std::move(opened.backend)),
       facets_(std::move(opened.facets)),
+      beside_(opened.beside),
       setting_(setting),
-      pipeline_(pipeline_options(opened_, facets_, setting), make_router(), timeline_of(opened_.clock),
+      pipeline_(pipeline_options(opened_, facets_, setting), make_routers(facets_), timeline_of(opened_.clock),
                 setting.ownership, *this, *this, std::move(handover)),
       window_(pipeline_, opened_.ordered ? ReorderWindow::Input::ordered : ReorderWindow::Input::unordered),
       health_(setting.health, steady_clock::now(), opened_.backend->counters()) {
@@ -127,6 +143,13 @@ Source::Source(OpenedSource opened, const SourceSetting& setting, const std::opt
 }
 
 bool Source::serves(Facet facet) const { return contains(facets_, facet); }
+
+std::vector<Facet> Source::shed() {
+  std::vector<Facet> gone = opened_.backend->shed();
+  std::erase_if(gone, [&](Facet facet) { return !serves(facet); });
+  std::erase_if(facets_, [&](Facet facet) { return contains(gone, facet); });
+  return gone;
+}
 
 Result<Drained> Source::drain(const Instant& now, std::size_t events_max) {
   const EventTime bytes_before = bytes_at_;
@@ -150,6 +173,7 @@ Result<Drained> Source::drain(const Instant& now, std::size_t events_max) {
 
 void Source::on_event(const Event& event) {
   if (event.at >= until_) return;
+  if (setting_.selection != nullptr) setting_.selection->on_event(event);
   const auto* data = std::get_if<FlowData>(&event.body);
   if (data != nullptr && !data->bytes.empty() && event.at > bytes_at_) bytes_at_ = event.at;
   if (event.at >= from_) {
@@ -179,13 +203,17 @@ void Source::set_verdict(FlowId flow, Direction direction, StreamVerdict verdict
 }
 
 // What was captured before the end is still on its way. On a busy machine there is always more: then time ends it.
-void Source::drain_for(std::chrono::milliseconds time_max) {
+bool Source::drain_for(std::chrono::milliseconds time_max) {
   const SteadyTime end = steady_clock::now() + time_max;
-  while ((!health_.dead() || health_.only_lossy()) && steady_clock::now() < end) {
+  opened_.backend->hold_nothing_back();
+  bool all = false;
+  while (!all && (!health_.dead() || health_.only_lossy()) && steady_clock::now() < end) {
     const auto drained = drain(Instant::now(), last_events_max);
-    if (!drained || *drained != Drained::more) break;
+    if (!drained) break;
+    all = *drained != Drained::more;
   }
   window_.flush();
+  return all;
 }
 
 Handover Source::hand_over(const Instant& until, std::chrono::milliseconds time_max) {
@@ -202,14 +230,19 @@ Handover Source::hand_over(const Instant& until, std::chrono::milliseconds time_
 }
 
 void Source::finish(std::chrono::milliseconds time_max) {
-  drain_for(time_max);
+  const BackendCounters before = opened_.backend->counters();
+  const bool all = drain_for(time_max);
+  at_end_ = opened_.backend->counters();
+  if (!all) not_read_ = left_of(before, *at_end_);
+  at_end_->produced -= std::min(at_end_->unread - not_read_, at_end_->produced);
   pipeline_.finish();
 }
 
 void Source::fill(TraceEnd& end) const {
   std::vector<LossCount> lost = std::exchange(end.lost, {});
   pipeline_.fill(end);
-  add_counters(end, opened_.backend->counters(), end.lost);
+  add_counters(end, at_end_ ? *at_end_ : opened_.backend->counters(), end.lost);
+  if (not_read_ != 0) end.lost.push_back({"not_read", not_read_, 0});
   if (window_.too_late() != 0) end.lost.push_back({"reorder_late", window_.too_late(), 0});
   for (const BlindSpot& spot : opened_.backend->blind()) add_blind(end, spot);
   add_rows(lost, end.lost);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/opener.h"
+#include "cli/selection.h"
 #include "cli/supervisor.h"
 #include "core/ownership.h"
 #include "core/pipeline.h"
@@ -38,6 +39,9 @@ struct SourceSetting {
   RecordReader& records;
   std::vector<std::uint32_t> ignored_tgids;
   HealthLimits health;
+  CryptoLookup* crypto = nullptr;  // null: no file or library is known for what it is
+  std::vector<std::string> file_patterns{};
+  Selection* selection = nullptr;  // hears of processes; null: nobody in particular was asked about
 };
 
 // Sends a heartbeat and looks at the counters, when it is time.
@@ -53,6 +57,8 @@ class Source final : private EventHandler, private VerdictSink, private RecordSi
   void look_after(SteadyTime now) { cli::look_after(*opened_.backend, health_, now); }
   [[nodiscard]] const Health& health() const { return health_; }
   void outlive_loss() { health_.outlive_loss(); }
+  // Gives up what costs most and can be spared: these facets are not served any more.
+  std::vector<Facet> shed();
 
   // Drains what happened before `until`, for at most `time_max`, and ends; the next source goes on from there.
   [[nodiscard]] Handover hand_over(const Instant& until, std::chrono::milliseconds time_max);
@@ -68,6 +74,8 @@ class Source final : private EventHandler, private VerdictSink, private RecordSi
   [[nodiscard]] const OpenedBackend& opened() const { return opened_; }
   [[nodiscard]] const std::vector<Facet>& facets() const { return facets_; }
   [[nodiscard]] bool serves(Facet facet) const;
+  // Not of the plan: what was there before, looked through once.
+  [[nodiscard]] bool beside() const { return beside_; }
   [[nodiscard]] std::uint64_t events() const { return pipeline_.counters().events; }
   [[nodiscard]] BackendCounters counters() const { return opened_.backend->counters(); }
   [[nodiscard]] std::optional<std::uint64_t> probe_ns() const { return opened_.backend->probe_time_ns(); }
@@ -78,16 +86,20 @@ class Source final : private EventHandler, private VerdictSink, private RecordSi
   void on_event(const Event& event) override;
   void on_record(std::unique_ptr<Record> record) override;
   void set_verdict(FlowId flow, Direction direction, StreamVerdict verdict) override;
-  void drain_for(std::chrono::milliseconds time_max);
+  // False: time ended it, and there was more.
+  bool drain_for(std::chrono::milliseconds time_max);
 
   OpenedBackend opened_;
   std::vector<Facet> facets_;
+  bool beside_;
   const SourceSetting& setting_;
   Pipeline pipeline_;
   ReorderWindow window_;
   Health health_;
   EventTime from_{}, until_{~std::uint64_t{0}};  // in the backend's clock
   EventTime bytes_at_{};                         // of the youngest bytes that came
+  std::uint64_t not_read_ = 0;                   // events of before the end that were left in the backend's buffer
+  std::optional<BackendCounters> at_end_;        // after finish(): without what was made after the end and not read
 };
 
 }  // namespace tracer::cli

@@ -9,7 +9,8 @@
 
 namespace tracer::cli {
 
-// One line for each reason: "not running: tracer_accept_exit, tracer_splice_exit: attach: Permission denied".
+// One line for each reason, which names the first few: "not running: tracer_accept_exit, tracer_splice_exit: attach:
+// Permission denied".
 [[nodiscard]] std::vector<std::string> describe_unattached(std::span<const AttachOutcome> outcomes);
 
 }  // namespace tracer::cli
