@@ -16,6 +16,10 @@ from machines import CHANNELS
 BOOT_SECONDS_MAX = 90       # 3 to 12 s are normal without KVM; a busy machine takes several times that
 LOOK_SECONDS = 0.25         # between looks whether it still runs
 CONSOLE_LINES_SHOWN = 25
+# What kernels say when QEMU without KVM plays a processor wrongly. No command can cause either: none keeps a processor
+# for a minute, and none leaves breakpoints in a kernel's text. That one is what a processor executes of its translation
+# from before another one patched a call (static calls of tracepoints), with nobody left who would know it.
+EMULATOR_FAILED = re.compile(r"softlockup: hung tasks|Oops: int3")
 DIED = re.compile(r"Oops|(?<!watchdog: )BUG:(?! workqueue lockup)|double fault|Kernel panic")
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
@@ -102,6 +106,10 @@ class Guest:
     def status(self):
         found = re.match(rb"ready\nstatus (\d+)\n", self.control)
         return int(found.group(1)) if found else None
+
+    def emulator_failed(self):
+        with open(self.console, errors="replace") as file:
+            return self.status() is None and EMULATOR_FAILED.search(file.read()) is not None
 
     def results(self):
         """The tar, or None if it did not arrive whole."""
