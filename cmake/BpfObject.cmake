@@ -1,19 +1,23 @@
 # tracer_bpf_object(name source [DEFINES ...]): compiles one BPF C file and embeds it as an object library `name`, which
-# defines `extern const unsigned char name_start[], name_end[]`. Its property BPF_OBJECT is the compiled file.
+# defines `extern const unsigned char name_start[], name_end[]`: the object, compressed by gzip; unpack_image() of
+# backends/bpf/packed_image.h inflates it. Its property BPF_OBJECT is the compiled file.
 # tracer_embed_bpf(name object symbol): the same for an object file that is there already.
 #
 # clang 14 and -mcpu=v2 on purpose: 32-bit lengths as newer code generation makes them are refused by old verifiers.
 find_program(BPF_CLANG NAMES clang-14 clang REQUIRED)
 find_program(BPF_STRIP NAMES llvm-strip-14 llvm-strip REQUIRED)
+find_program(GZIP NAMES gzip REQUIRED)
 # Those of the architecture that is built for, which clang does not look for by itself.
 find_path(BPF_KERNEL_HEADERS NAMES asm/types.h REQUIRED)
 find_path(BPF_HELPER_HEADERS NAMES bpf/bpf_helpers.h REQUIRED)
 
 function(tracer_embed_bpf name object symbol)
   set(assembly ${CMAKE_CURRENT_BINARY_DIR}/${name}.S)
+  set(packed ${CMAKE_CURRENT_BINARY_DIR}/${name}.packed)
+  add_custom_command(OUTPUT ${packed} COMMAND ${GZIP} -9 -n -c ${object} > ${packed} DEPENDS ${object} VERBATIM)
   file(CONFIGURE OUTPUT ${assembly} CONTENT
-".section .rodata\n.balign 8\n.global @symbol@_start\n.global @symbol@_end\n@symbol@_start:\n.incbin \"@object@\"\n@symbol@_end:\n.byte 0\n.section .note.GNU-stack,\"\",%progbits\n" @ONLY)
-  set_source_files_properties(${assembly} PROPERTIES OBJECT_DEPENDS ${object})
+".section .rodata\n.balign 8\n.global @symbol@_start\n.global @symbol@_end\n@symbol@_start:\n.incbin \"@packed@\"\n@symbol@_end:\n.byte 0\n.section .note.GNU-stack,\"\",%progbits\n" @ONLY)
+  set_source_files_properties(${assembly} PROPERTIES OBJECT_DEPENDS ${packed})
   add_library(${name} OBJECT ${assembly})
   set_target_properties(${name} PROPERTIES BPF_OBJECT ${object})
 endfunction()

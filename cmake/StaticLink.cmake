@@ -10,7 +10,7 @@ function(tracer_static_executable name)
   target_link_libraries(${name} PRIVATE tracer_flags ${arg_LIBS})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
   target_link_options(${name} PRIVATE -Wl,--gc-sections $<$<CONFIG:Release>:-s>)
-  if(NOT TRACER_SANITIZE AND NOT TRACER_FUZZ)  # sanitizers want the dynamic loader
+  if(NOT TRACER_SANITIZE)  # sanitizers want the dynamic loader
     target_link_options(${name} PRIVATE -static)
   endif()
 endfunction()
