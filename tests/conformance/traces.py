@@ -13,7 +13,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 CAPTURE_PROGRAM = os.path.join(HERE, "..", "support", "packet_capture.py")
 SCENARIO_SECONDS_MAX = 40
 CAPTURE_SECONDS_MAX = 20
-HELD = "preopened"            # starts before the tracer
+HELD = ("preopened", "https-preopened")     # start before the tracer; one of a trace
 SETTLE_SECONDS = 0.6          # a record is flushed at most 200 ms after it is complete
 EXIT_AFTER_SIGINT = 130
 
@@ -49,9 +49,9 @@ class Traffic:
 
     def run(self, name):
         """Returns the workload's exit code and what it wrote to stderr."""
-        if name == HELD and self.held:
+        if name in HELD and self.held:
             open(self.path(name, "go"), "w").close()
-        process = self.held if name == HELD and self.held else self.start(name)
+        process = self.held if name in HELD and self.held else self.start(name)
         try:
             errors = process.communicate(timeout=SCENARIO_SECONDS_MAX)[1]
         except subprocess.TimeoutExpired:
@@ -115,8 +115,8 @@ class TraceHere:
         self.reference, self.exit_code_expected = None, 0 if replayed else EXIT_AFTER_SIGINT
         options = ["--no-redact", *options]
         try:
-            if HELD in names:
-                traffic.start_held(HELD)
+            for name in set(HELD) & set(names):
+                traffic.start_held(name)
             watch = self._capture if replayed else self._trace
             watch(program, options, work_dir, lambda: self._make(program, traffic, names, work_dir, reference))
         except TracerFailed as failure:
@@ -138,7 +138,7 @@ class TraceHere:
 
     def _make_scenarios(self, traffic, names):
         # What is held has waited long enough, and its processes do not live for ever.
-        for name in sorted(names, key=lambda each: each != HELD):
+        for name in sorted(names, key=lambda each: each not in HELD):
             self._ended[name] = traffic.run(name)
         time.sleep(SETTLE_SECONDS)
 

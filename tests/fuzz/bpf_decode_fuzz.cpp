@@ -25,6 +25,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   } else if (const auto* exec = std::get_if<tracer::ProcessStarted>(&made->event.body)) {
     must_lie_inside(exec->executable, whole);
     must_lie_inside(exec->comm, whole);
+    must_lie_inside(exec->arguments, whole);
+  } else if (const auto* opened = std::get_if<tracer::FileOpened>(&made->event.body)) {
+    must_lie_inside(opened->path, whole);
+    if (opened->error && *opened->error < 0) std::abort();
+    if (opened->directory_fd && opened->path.starts_with('/')) std::abort();
+  } else if (const auto* mapped = std::get_if<tracer::LibraryMapped>(&made->event.body)) {
+    must_lie_inside(mapped->path, whole);
+    if (mapped->path.empty()) std::abort();
   } else if (const auto* owner = std::get_if<tracer::FlowUpdated>(&made->event.body)) {
     must_lie_inside(owner->owner_comm, whole);
   }

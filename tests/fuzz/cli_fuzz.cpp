@@ -8,6 +8,7 @@
 
 #include "cli/filters.h"
 #include "cli/options.h"
+#include "core/base/glob.h"
 
 // One argument a line; the first line is also a glob for the second.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -22,10 +23,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   const auto options = tracer::cli::parse_options(args);
   if (!options && (options.error().context.empty() || options.error().suggestion.empty())) std::abort();
-  if (args.size() > 1) (void)tracer::cli::glob_match(args[0], args[1]);
+  if (args.size() > 1) (void)tracer::glob_match(args[0], args[1]);
   // Whatever the text is, `*` and the text itself with every byte escaped match it.
   std::string escaped;
   for (const char c : args[0]) escaped += std::string("\\") + c;
-  if (!tracer::cli::glob_match("*", args[0]) || !tracer::cli::glob_match(escaped, args[0])) std::abort();
+  if (!tracer::glob_match("*", args[0]) || !tracer::glob_match(escaped, args[0])) std::abort();
   return 0;
 }

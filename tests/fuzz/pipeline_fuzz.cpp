@@ -95,16 +95,19 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   options.stream.ranges_max = 4;
   options.stream.time_marks_max = 4;
   options.connections = ConnectionRecords::all;
-  Pipeline pipeline(options,
-                    Router({{"any", [](Bytes prefix) { return prefix.size() < 2 ? Match::maybe : Match::yes; },
-                             [](AnalyzerHost& host, std::optional<Side>) -> std::unique_ptr<Analyzer> {
-                               return std::make_unique<OrderChecker>(host);
-                             }}}),
-                    Timeline::of_monotonic(0), ownership, nowhere, nowhere);
+  options.sessions_max = 3;
+  options.plaintext = true;
+  const Router any({{"any", [](Bytes prefix) { return prefix.size() < 2 ? Match::maybe : Match::yes; },
+                     [](AnalyzerHost& host, std::optional<Side>) -> std::unique_ptr<Analyzer> {
+                       return std::make_unique<OrderChecker>(host);
+                     }}});
+  Pipeline pipeline(options, Routers(any, any), Timeline::of_monotonic(0), ownership, nowhere, nowhere);
   std::uint64_t now = 1'000'000'000;
   while (!in.empty()) {
     const std::uint8_t kind = in.byte();
     const FlowId flow{1U + in.byte() % 8U};
+    const FlowId session{1001U + flow.value % 6U};
+    const bool plain = kind & 0x08U;
     const bool client = flow.value % 2 == 0;
     now += static_cast<std::uint64_t>(in.byte()) * 200'000;
     Event event{EventTime{now - (kind & 0x30U) * 1'000'000}, {100U + kind % 3U, 100U + kind % 3U}, {}};
@@ -135,7 +138,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       }
       case 2: {
         FlowClosed body{};
-        body.flow = flow;
+        body.flow = plain ? session : flow;
         if (kind & 0x10U) body.tx_end = body.rx_end = base + in.byte();
         if (kind & 0x20U) body.kernel_tx_bytes = in.byte();
         event.body = body;
@@ -145,11 +148,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         event.body = StreamEnded{flow, static_cast<Direction>(in.byte() % 2), base + in.byte()};
         break;
       case 4:
-        event.body = Lost{1, GapCause::ring_full};
+        if (plain) {
+          event.body = PlaintextOpened{session, kind & 0x20U ? flow : FlowId{}, (kind & 0x10U) != 0};
+        } else if (kind & 0x10U) {
+          event.body = ProcessExited{};
+        } else {
+          event.body = Lost{1, GapCause::ring_full};
+        }
         break;
       default: {
         FlowData body;
-        body.flow = flow;
+        body.flow = plain ? session : flow;
+        body.layer = plain ? Layer::tls_plaintext : Layer::socket;
         body.direction = static_cast<Direction>(kind >> 7U);
         body.offset = base + in.byte();
         const std::size_t moved = in.byte();

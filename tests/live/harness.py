@@ -16,6 +16,7 @@ from servers import Skip  # noqa: E402
 
 SKIPPED = 77  # ctest's SKIP_RETURN_CODE
 SETTLE_SECONDS = 0.6
+INSIDE = "LIVE_TEST_INSIDE"
 
 
 def expect(holds, complaint):
@@ -51,6 +52,13 @@ def main(*tests):
         print("".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in line), flush=True)
     print(f"{counts['ok']} passed, {counts['FAIL']} failed, {counts['SKIP']} skipped")
     sys.exit(1 if counts["FAIL"] else SKIPPED if counts["SKIP"] and not counts["ok"] else 0)
+
+
+def in_own_network():
+    """Starts this program again in a network namespace, of which nothing is there but loopback."""
+    if INSIDE not in os.environ:
+        os.execvpe("unshare", ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh", sys.executable,
+                               *sys.argv], {**os.environ, INSIDE: "1"})
 
 
 BPF_NEXT_ID_COMMANDS = {"program": 11, "map": 12, "link": 31}

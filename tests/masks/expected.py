@@ -10,11 +10,13 @@ AS_WITHOUT = "as without"
 NOTHING = None
 
 # What is left once bpf(2) is gone, and then packets.
-NO_BPF = {"http": "pcap/af_packet", "connection": "pcap/af_packet", "process": "tracepoint/tracefs",
-          "file": "tracepoint/tracefs"}
-NO_BPF_NO_PACKETS = {**NO_BPF, "http": NOTHING, "connection": "procfs/sock_diag"}
+NO_PROGRAMS = {"http": "pcap/af_packet", "tls": "pcap/af_packet", "https": NOTHING, "connection": "pcap/af_packet",
+               "process": "tracepoint/tracefs", "file": "tracepoint/tracefs", "library": "procfs/poll"}
+NO_BPF = {**NO_PROGRAMS, "crypto_api": NOTHING}
+NO_BPF_NO_PACKETS = {**NO_BPF, "http": NOTHING, "tls": NOTHING, "connection": "procfs/sock_diag"}
 ANY_PROCFS = "procfs/proc_events|procfs/poll"
-UNPRIVILEGED = {"http": NOTHING, "connection": "procfs/sock_diag", "process": ANY_PROCFS, "file": NOTHING}
+UNPRIVILEGED = {**NO_BPF_NO_PACKETS, "process": ANY_PROCFS, "file": "procfs/poll"}
+NO_CALLS = {"https": NOTHING, "crypto_api": NOTHING}  # no breakpoints in programs
 
 OWN_NETWORK = "userns_net"
 
@@ -34,30 +36,32 @@ EXPECTED = {
     "bpf_enosys packet_eperm": NO_BPF_NO_PACKETS,
     "bpf_eperm drop_cap=NET_RAW": NO_BPF_NO_PACKETS,
     "bpf_eperm perf_eperm": NO_BPF,  # an own instance of tracefs is left
-    "bpf_eperm no_tracefs": {**NO_BPF, "process": "procfs/proc_events", "file": NOTHING},
-    "bpf_eperm no_tracefs no_proc_events": {**NO_BPF, "process": "procfs/poll", "file": NOTHING},
+    "bpf_eperm no_tracefs": {**NO_BPF, "process": "procfs/proc_events", "file": "procfs/fanotify"},
+    "bpf_eperm no_tracefs no_proc_events": {**NO_BPF, "process": "procfs/poll", "file": "procfs/fanotify"},
     "bpf_eperm packet_eperm no_sock_diag": {**NO_BPF_NO_PACKETS, "connection": "procfs/proc_net"},
-    "perf_eperm": {},
+    "perf_eperm": NO_CALLS,
     "packet_eperm": {},
     "fanotify_eperm": {},
     "no_sock_diag": {},
     "no_proc_events": {},
-    "no_tracefs": {"file": NOTHING},
-    "no_btf": {facet: "tracepoint/syscall_tp" for facet in ("http", "connection", "process")},
-    "no_btf no_tracefs": {**NO_BPF, "process": "procfs/proc_events", "file": NOTHING},
+    "no_tracefs": {},
+    "no_btf": {facet: "tracepoint/syscall_tp"
+               for facet in ("http", "tls", "https", "connection", "process", "file", "library")},
+    "no_btf no_tracefs": {**NO_PROGRAMS, "process": "procfs/proc_events", "file": "procfs/fanotify"},
     "no_btf perf_eperm": NO_BPF,
     "ro_sys": {},
-    "ro_sys perf_eperm": {"file": NOTHING},
+    "ro_sys perf_eperm": NO_CALLS,
     "memlock0": {},
     "hidepid2": {},
-    "no_proc": {},
+    "no_proc": NO_CALLS,  # who has a library mapped stands there
     "drop_cap=BPF drop_cap=SYS_ADMIN": NO_BPF,
     "drop_cap=PERFMON drop_cap=SYS_ADMIN": NO_BPF,
     "nobody": UNPRIVILEGED,
     "userns": UNPRIVILEGED,
     # Its own network belongs to it, with all that is sent there.
-    OWN_NETWORK: {**UNPRIVILEGED, "http": "pcap/af_packet", "connection": "pcap/af_packet"},
+    OWN_NETWORK: {**UNPRIVILEGED, **{facet: "pcap/af_packet" for facet in ("http", "tls", "connection")}},
     **{f"drop_cap={name}": {} for name in DISPENSABLE},
+    "drop_cap=SYS_ADMIN": NO_CALLS,  # where perf_event_paranoid is above 2, as Debian's is
     " ".join(f"drop_cap={name}" for name in UNRELATED): {},
 }
 

@@ -17,7 +17,9 @@ NEEDS = {
     "procfs/sock_diag": ("sock_diag",),
     "procfs/proc_net": ("proc_net_tcp",),
     "procfs/proc_events": ("proc_events",),
+    "procfs/fanotify": ("fanotify", "proc_mounted"),
     "procfs/poll": ("proc_mounted",),
+    "ebpf/uprobe": ("bpf_syscall", "perf_event_open", "uprobe"),
 }
 
 
@@ -71,15 +73,17 @@ def broken_promises(predicted, planned):
             for facet, foretold in predicted.items() if rung(planned[facet]) != rung(foretold)]
 
 
-def silent_choices(planned, found):
-    """Where a chosen rung recorded nothing, or somebody else did. `found`: facet → records."""
+def silent_choices(planned, found, others_hidden=False):
+    """Where a chosen rung recorded nothing, or somebody else did. `found`: facet → records. `others_hidden`: the open
+    files of other users' processes cannot be looked at, which is all that polling does."""
     complaints = []
     for facet in FACETS:
         chosen = rung(planned[facet])
         if chosen is None:
             complaints += [f"{facet}: no rung, but {len(found[facet])} records"] if found[facet] else []
             continue
-        if not found[facet]:
+        hidden = others_hidden and (facet, chosen) == ("file", "procfs/poll")
+        if not found[facet] and not hidden:
             complaints.append(f"{facet}: {chosen} was chosen, and recorded nothing")
         others = {rung(record) for record in found[facet]} - {chosen}
         if others:

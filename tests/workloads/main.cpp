@@ -18,7 +18,7 @@ namespace tracer::workload {
 namespace {
 
 constexpr std::string_view usage =
-    "usage: workload list [--json]\n"
+    "usage: workload list [--json] [--facets]\n"
     "       workload NAME...|--all [--truth FILE] [--netns] [--address ADDRESS] [--port PORT]\n"
     "                [--hold-ready FILE --hold-go FILE] [--hold-seconds N] [--linger-ms N] [--process-seconds N]\n"
     "                [--server-netns FILE] [--client-netns FILE] [--connect-address ADDRESS] [--connect-port PORT]\n"
@@ -37,6 +37,15 @@ std::vector<Scenario> all_scenarios() {
                            io_uring_scenarios(), process_scenarios()}) {
     all.insert(all.end(), theme.begin(), theme.end());
   }
+  return all;
+}
+
+// Of these the truth is no HTTP alone; they are listed apart.
+std::vector<Scenario> scenarios_of_facets() {
+  std::vector<Scenario> all(facet_scenarios().begin(), facet_scenarios().end());
+#ifdef WORKLOAD_TLS
+  all.insert(all.end(), https_scenarios().begin(), https_scenarios().end());
+#endif
   return all;
 }
 
@@ -112,8 +121,10 @@ CommandLine parse(std::span<char*> words) {
 
 int run_scenarios(const CommandLine& line) {
   std::vector<Scenario> chosen;
-  const auto all = all_scenarios();
+  auto all = all_scenarios();
   if (line.all) chosen = all;
+  const auto apart = scenarios_of_facets();
+  all.insert(all.end(), apart.begin(), apart.end());
   for (const auto name : line.names) {
     const auto found =
         std::find_if(all.begin(), all.end(), [&](const Scenario& scenario) { return scenario.name == name; });
@@ -158,9 +169,18 @@ const char* as_json_value(Needs needs) {
 
 // The names and summaries need no escaping.
 int list(std::span<char*> words) {
-  const bool as_json = words.size() == 1 && std::string_view(words[0]) == "--json";
-  if (!words.empty() && !as_json) refuse(words[0]);
-  for (const auto& scenario : all_scenarios()) {
+  bool as_json = false;
+  auto scenarios = all_scenarios();
+  for (const std::string_view word : words) {
+    if (word == "--json") {
+      as_json = true;
+    } else if (word == "--facets") {
+      scenarios = scenarios_of_facets();
+    } else {
+      refuse(word);
+    }
+  }
+  for (const auto& scenario : scenarios) {
     const std::string name(scenario.name), summary(scenario.summary);
     if (as_json) {
       std::printf("{\"name\":\"%s\",\"summary\":\"%s\",\"needs\":%s}\n", name.c_str(), summary.c_str(),
@@ -176,6 +196,7 @@ int main_of(std::span<char*> words) {
   ::signal(SIGPIPE, SIG_IGN);
   const std::string_view first = words.empty() ? std::string_view{} : words[0];
   if (first == "--serve-stdin") return serve_stdin();
+  if (first == "--exit-code") return exit_with(words.subspan(1));
   if (first == "list") {
     return list(words.subspan(1));
   }

@@ -2,16 +2,41 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <cstdlib>
 #include <cstring>
 #include <thread>
 #include <utility>
 
 namespace tracer::workload {
+namespace {
+
+std::string path_of_self() {
+  std::array<char, 4096> program{};
+  if (::readlink("/proc/self/exe", program.data(), program.size() - 1) > 0) return program.data();
+  return reinterpret_cast<const char*>(::getauxval(AT_EXECFN));  // no /proc: as it was started, in an initramfs "/init"
+}
+
+}  // namespace
+
+std::string make_folder() {
+  for (const std::string_view parent : {"/tmp", "/dev/shm", ""}) {
+    auto made = std::string(parent) + "/workload-XXXXXX";
+    if (::mkdtemp(made.data()) != nullptr) return made;
+  }
+  give_up("no place for a folder");
+}
+
+std::string named_link_to_self(std::string_view name) {
+  auto made = make_folder() + "/" + std::string(name);
+  require(::symlink(path_of_self().c_str(), made.c_str()) == 0, "symlink");
+  return made;
+}
 
 pid_t fork_process(std::string_view comm, unsigned seconds_max, const std::function<void()>& body) {
   const pid_t pid = ::fork();
@@ -108,7 +133,7 @@ void Client::make(const Exchange& exchange, const Io& io) {
 }
 
 void Client::log(const Exchange& exchange, std::int64_t request_time_ns, std::int64_t response_time_ns) {
-  run_.truth().add(exchange, {local_, peer_, sequence_++, request_time_ns, response_time_ns, observable_});
+  run_.truth().add(exchange, {local_, peer_, sequence_++, request_time_ns, response_time_ns, observable_, tls_});
 }
 
 void answer(int fd, std::span<const Exchange> exchanges, const Io& io) {

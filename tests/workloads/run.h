@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tests/workloads/exchange.h"
@@ -79,6 +80,7 @@ class Client {
   // For those who move the bytes themselves.
   void log(const Exchange& exchange, std::int64_t request_time_ns, std::int64_t response_time_ns);
   void set_observable(bool observable) { observable_ = observable; }
+  void set_tls(std::string tls) { tls_ = std::move(tls); }  // as Transaction::tls
   void close();
   void forget() { static_cast<void>(fd_.release()); }  // it was closed in another way
   [[nodiscard]] int fd() const { return fd_.get(); }
@@ -89,6 +91,7 @@ class Client {
   Address local_, peer_;
   unsigned sequence_ = 0;
   bool observable_ = true;
+  std::string tls_;
 };
 
 // Answers the exchanges in order on a connected socket, checking each request. They may come ahead of their turn.
@@ -104,6 +107,12 @@ void serve_one(int listener, std::span<const Exchange> exchanges, const Io& io =
 [[nodiscard]] pid_t fork_process(std::string_view comm, unsigned seconds_max, const std::function<void()>& body);
 // False: it was killed or failed.
 [[nodiscard]] bool wait_for(pid_t pid);
+
+// An empty folder that is not there yet, outside of the current one.
+[[nodiscard]] std::string make_folder();
+// A path whose last part is the name that the kernel will give the process: /proc/self/exe alone makes it "exe". In a
+// folder of its own.
+[[nodiscard]] std::string named_link_to_self(std::string_view name);
 
 // What a tracer must observe to see the bytes of a scenario; one that does not is declared blind for it.
 enum class Needs {
@@ -128,8 +137,14 @@ struct Scenario {
 [[nodiscard]] std::span<const Scenario> zero_copy_scenarios();
 [[nodiscard]] std::span<const Scenario> io_uring_scenarios();
 [[nodiscard]] std::span<const Scenario> process_scenarios();
+// Of these the truth is no HTTP; they are listed apart.
+[[nodiscard]] std::span<const Scenario> facet_scenarios();
+[[nodiscard]] std::span<const Scenario> https_scenarios();  // tls_workload alone has them
 
 // What fork-inherit-exec turns its child into: serves standard input and output like a program under inetd.
 int serve_stdin();
+// What exec-argv executes: ends after a while, with the code that `words` begin with; a negative
+// one is a signal.
+int exit_with(std::span<char*> words);
 
 }  // namespace tracer::workload

@@ -1,6 +1,5 @@
 // Who holds the socket: threads, children that inherit it, processes that are handed it, connections from before.
 #include <fcntl.h>
-#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -68,25 +67,6 @@ bool fork_inherit(Run& run) {
 }
 
 std::vector<Exchange> inetd_exchanges() { return gets("fork-inherit-exec", 2); }
-
-std::string path_of_self() {
-  std::array<char, 4096> program{};
-  if (::readlink("/proc/self/exe", program.data(), program.size() - 1) > 0) return program.data();
-  return reinterpret_cast<const char*>(::getauxval(AT_EXECFN));  // no /proc: as it was started, in an initramfs "/init"
-}
-
-// A path whose last part is the name that the kernel will give the process: /proc/self/exe alone makes it "exe".
-std::string named_link_to_self(std::string_view name) {
-  const auto program = path_of_self();
-  for (const std::string_view folder : {"/tmp", "/dev/shm", ""}) {
-    auto made = std::string(folder) + "/workload-XXXXXX";
-    if (::mkdtemp(made.data()) == nullptr) continue;
-    made += "/" + std::string(name);
-    require(::symlink(program.c_str(), made.c_str()) == 0, "symlink");
-    return made;
-  }
-  give_up("no folder for a link");
-}
 
 bool fork_inherit_exec(Run& run) {
   const auto link = named_link_to_self(inetd_comm);

@@ -85,7 +85,7 @@ bool splice_300k(Run& run) { return body_sent_by(run, by_splice); }
 
 // Bodies of all sizes from files, then some that are written: whoever loses count in a gap is out of step from there.
 bool sendfile_keepalive(Run& run) {
-  constexpr std::array from_files = {1, 300, 4096, 5000, 70'000, 200'000, 12};
+  constexpr std::array<std::size_t, 7> from_files{1, 300, 4096, 5000, 70'000, 200'000, 12};
   std::vector<Exchange> exchanges;
   for (const auto size : from_files) {
     exchanges.push_back(get("/sendfile-keepalive/file-" + std::to_string(size), pattern(size)));

@@ -13,6 +13,7 @@
 #include <new>
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace tracer::workload {
 namespace {
@@ -31,24 +32,41 @@ std::string base64(std::string_view bytes) {
   return made;
 }
 
-// "name":"value"; for anything but printable ASCII the exact bytes go into "name_base64" and the text is a stand-in.
-std::string text_member(std::string_view name, std::string_view value) {
-  std::string text;
-  bool plain = true;
+bool plain(std::string_view value) {
+  return std::ranges::all_of(value, [](char byte) { return byte >= 0x20 && byte < 0x7f; });
+}
+
+std::string quoted(std::string_view value) {
+  std::string text = "\"";
   for (const char byte : value) {
-    const bool printable = byte >= 0x20 && byte < 0x7f;
-    plain = plain && printable;
     if (byte == '"' || byte == '\\') text += '\\';
-    text += printable ? byte : '?';
+    text += byte >= 0x20 && byte < 0x7f ? byte : '?';
   }
-  auto made = "\"" + std::string(name) + "\":\"" + text + "\"";
-  if (!plain) made += ",\"" + std::string(name) + "_base64\":\"" + base64(value) + "\"";
+  return text + "\"";
+}
+
+}  // namespace
+
+std::string text_member(std::string_view name, std::string_view value) {
+  auto made = "\"" + std::string(name) + "\":" + quoted(value);
+  if (!plain(value)) made += ",\"" + std::string(name) + "_base64\":\"" + base64(value) + "\"";
   return made;
+}
+
+std::string list_member(std::string_view name, std::span<const std::string> values) {
+  std::string texts, exact;
+  for (const auto& each : values) {
+    texts += (texts.empty() ? "" : ",") + quoted(each);
+    exact += (exact.empty() ? "\"" : ",\"") + base64(each) + "\"";
+  }
+  return "\"" + std::string(name) + "\":[" + texts + "],\"" + std::string(name) + "_base64\":[" + exact + "]";
 }
 
 std::string number_member(std::string_view name, std::optional<std::int64_t> value) {
   return "\"" + std::string(name) + "\":" + (value ? std::to_string(*value) : "null");
 }
+
+namespace {
 
 std::string flag_member(std::string_view name, bool value) {
   return "\"" + std::string(name) + "\":" + (value ? "true" : "false");
@@ -120,19 +138,23 @@ std::int64_t wall_time_ns() {
 TruthLog::TruthLog(int fd, std::string scenario, const ServerRegistry& servers)
     : fd_(fd), scenario_(std::move(scenario)), servers_(servers) {}
 
-void TruthLog::add(const Exchange& made, const Transaction& how) {
+std::string TruthLog::servers_of(const Address& client) const {
   std::string servers;
   for (const auto& entry : servers_.entries()) {
     if (entry.pid == 0) continue;
-    if (entry.peer_port != 0 && entry.peer_port != how.client.port) continue;
+    if (entry.peer_port != 0 && entry.peer_port != client.port) continue;
     if (!servers.empty()) servers += ",";
     servers += process_object(entry.pid, entry.comm);
   }
-  const std::string members[] = {
+  return servers;
+}
+
+void TruthLog::add(const Exchange& made, const Transaction& how) {
+  std::vector<std::string> members{
       text_member("scenario", scenario_),
       number_member("network_namespace", static_cast<std::int64_t>(network_namespace())),
       "\"client\":" + party_object(how.client, process_object(::getpid(), own_comm())),
-      "\"server\":" + party_object(how.server, servers),
+      "\"server\":" + party_object(how.server, servers_of(how.client)),
       number_member("sequence", how.sequence),
       text_member("method", made.method),
       text_member("url", made.url),
@@ -149,6 +171,39 @@ void TruthLog::add(const Exchange& made, const Transaction& how) {
       number_member("request_time_ns", how.request_time_ns),
       number_member("response_time_ns", how.response_time_ns),
   };
+  if (!how.tls.empty()) {
+    members.push_back(text_member("event_type", "http_transaction"));
+    members.push_back(text_member("scheme", "https"));
+    members.push_back("\"tls\":" + std::string(how.tls));
+  }
+  add_line(members);
+}
+
+void TruthLog::add_fact(std::string_view event_type, std::int32_t pid, std::string_view comm, std::int64_t at_ns,
+                        std::span<const std::string> members) {
+  std::vector<std::string> all{text_member("event_type", event_type), text_member("scenario", scenario_),
+                               number_member("pid", pid), text_member("process", comm),
+                               number_member("time_ns", at_ns)};
+  all.insert(all.end(), members.begin(), members.end());
+  add_line(all);
+}
+
+void TruthLog::add_handshake(std::string_view name, const Address& client, const Address& server,
+                             std::string_view fields, Span when) {
+  const std::string members[] = {
+      text_member("event_type", "tls_handshake"),
+      text_member("scenario", scenario_),
+      text_member("name", name),
+      "\"client\":" + party_object(client, process_object(::getpid(), own_comm())),
+      "\"server\":" + party_object(server, servers_of(client)),
+      number_member("time_ns", when.begin_ns),
+      number_member("end_time_ns", when.end_ns),
+      "\"fields\":" + std::string(fields),
+  };
+  add_line(members);
+}
+
+void TruthLog::add_line(std::span<const std::string> members) {
   std::string line = "{";
   for (const auto& member : members) line += (line.size() > 1 ? "," : "") + member;
   const std::lock_guard lock(mutex_);

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "backends/bpf/packed_image.h"
+
 extern "C" {
 extern unsigned char placed_image_start[], placed_image_end[];
 }
@@ -42,7 +44,10 @@ std::size_t symbol_of(std::string_view program) {
 
 }  // namespace
 
-bool place_image(std::span<const unsigned char> image, Spoil how, std::string_view program) {
+bool place_image(std::span<const unsigned char> packed, Spoil how, std::string_view program) {
+  const auto unpacked = unpack_image(packed);
+  if (!unpacked) return false;
+  const std::span<const unsigned char> image = *unpacked;
   if (image.size() > static_cast<std::size_t>(placed_image_end - placed_image_start)) return false;
   std::ranges::fill(placed_image_start, placed_image_end, static_cast<unsigned char>(0));
   std::ranges::copy(image, placed_image_start);
@@ -51,7 +56,7 @@ bool place_image(std::span<const unsigned char> image, Spoil how, std::string_vi
   if (at == 0) return false;
   auto symbol = read_at<Elf64_Sym>(at);
   if (how == Spoil::gone) {
-    symbol.st_info = ELF64_ST_INFO(ELF64_ST_BIND(symbol.st_info), STT_NOTYPE);
+    symbol.st_info = static_cast<unsigned char>(ELF64_ST_INFO(ELF64_ST_BIND(symbol.st_info), STT_NOTYPE));
     std::memcpy(placed_image_start + at, &symbol, sizeof(symbol));
     return true;
   }

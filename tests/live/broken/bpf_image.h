@@ -16,6 +16,6 @@ enum class Spoil {
 
 // In this test the images that the backends embed are one and the same buffer (CMakeLists.txt), and this fills it.
 // False: there is no such program.
-[[nodiscard]] bool place_image(std::span<const unsigned char> image, Spoil how, std::string_view program);
+[[nodiscard]] bool place_image(std::span<const unsigned char> packed, Spoil how, std::string_view program);
 
 }  // namespace tracer

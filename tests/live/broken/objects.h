@@ -31,7 +31,7 @@ WHOLE_IMAGE(ebpf_kprobe_perf);
 namespace tracer {
 
 // The facets that these objects are opened for.
-inline constexpr Facet opened_facets[] = {Facet::http, Facet::connection, Facet::process};
+inline constexpr Facet opened_facets[] = {Facet::http, Facet::connection, Facet::process, Facet::file, Facet::library};
 
 struct ProgramCost {
   std::string_view program;
@@ -53,21 +53,24 @@ inline const std::vector<Facet> nothing_lost;
 inline const std::vector<Facet> sockets_lost{Facet::http, Facet::connection};  // who moves the bytes is known by them
 inline const std::vector<Facet> connections_lost{Facet::connection};
 inline const std::vector<Facet> processes_lost{Facet::process};
+inline const std::vector<Facet> files_lost{Facet::file, Facet::library};
 
 inline const ProgramCost kernel_socket_costs[] = {
     {"tracer_sys_enter", sockets_lost},     {"tracer_sys_exit", sockets_lost},    {"tracer_io_uring", nothing_lost},
     {"tracer_set_state", connections_lost}, {"tracer_destroy", connections_lost}, {"tracer_fork", nothing_lost},
-    {"tracer_exec", processes_lost},        {"tracer_exit", processes_lost},
+    {"tracer_exec", processes_lost},        {"tracer_exit", processes_lost},      {"tracer_file_enter", files_lost},
+    {"tracer_file_exit", files_lost},
 };
 inline const ProgramCost floor_costs[] = {
     {"floor_enter", sockets_lost},     {"floor_data_exit", sockets_lost},      {"floor_descriptor_exit", sockets_lost},
     {"floor_state", connections_lost}, {"floor_destroy", nothing_lost},        {"floor_fork", nothing_lost},
-    {"floor_exec", processes_lost},    {"floor_process_exit", processes_lost},
+    {"floor_exec", processes_lost},    {"floor_process_exit", processes_lost}, {"floor_file_enter", files_lost},
+    {"floor_file_exit", files_lost},
 };
 inline const ProgramCost typed_floor_costs[] = {
-    {"floor_enter", sockets_lost},          {"floor_exit", sockets_lost}, {"floor_state", connections_lost},
-    {"floor_destroy", nothing_lost},        {"floor_fork", nothing_lost}, {"floor_exec", processes_lost},
-    {"floor_process_exit", processes_lost},
+    {"floor_enter", sockets_lost},          {"floor_exit", sockets_lost},     {"floor_state", connections_lost},
+    {"floor_destroy", nothing_lost},        {"floor_fork", nothing_lost},     {"floor_exec", processes_lost},
+    {"floor_process_exit", processes_lost}, {"floor_file_enter", files_lost}, {"floor_file_exit", files_lost},
 };
 inline const ProgramCost kernel_function_costs[] = {
     {"tracer_send_enter", sockets_lost},     {"tracer_send_exit", sockets_lost},
@@ -77,7 +80,8 @@ inline const ProgramCost kernel_function_costs[] = {
     {"tracer_accept_exit", nothing_lost},    {"tracer_release", nothing_lost},
     {"tracer_set_state", connections_lost},  {"tracer_destroy", connections_lost},
     {"tracer_fork", nothing_lost},           {"tracer_exec", processes_lost},
-    {"tracer_exit", processes_lost},
+    {"tracer_exit", processes_lost},         {"tracer_file_enter", files_lost},
+    {"tracer_file_exit", files_lost},
 };
 
 #define IMAGE(object) .name = #object, .image = {whole_##object##_start, whole_##object##_end}

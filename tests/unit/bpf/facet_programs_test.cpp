@@ -56,11 +56,36 @@ TEST(FacetPrograms, WhatNoProgramBringsIsRefused) {
   EXPECT_EQ(refused->front().facet, Facet::file);
 }
 
-TEST(FacetPrograms, OnlyProcessesNeedNoSockets) {
-  const Facet process[] = {Facet::process}, both[] = {Facet::process, Facet::connection};
-  EXPECT_FALSE(wants_sockets(process));
-  EXPECT_TRUE(wants_sockets(both));
+TEST(FacetPrograms, BytesAndConnectionsNeedSockets) {
+  const Facet none[] = {Facet::process, Facet::file, Facet::library};
+  EXPECT_FALSE(wants_sockets(none));
+  for (const Facet facet : {Facet::http, Facet::tls, Facet::https, Facet::connection}) {
+    const Facet both[] = {Facet::process, facet};
+    EXPECT_TRUE(wants_sockets(both)) << to_string(facet);
+  }
   EXPECT_TRUE(wants_sockets({}));
+}
+
+// Named, and not kept out.
+std::vector<std::string_view> chosen(std::vector<Facet> facets, std::vector<std::string_view> programs) {
+  BpfImage image;
+  choose_programs(image, facets);
+  std::erase_if(programs, [&](std::string_view program) {
+    const bool named = image.only.empty() || std::ranges::find(image.only, program) != image.only.end();
+    return !named || std::ranges::find(image.without, program) != image.without.end();
+  });
+  return programs;
+}
+
+TEST(FacetPrograms, OnlyThoseThatAFacetNeedsAreLoaded) {
+  const std::vector<std::string_view> all{"tracer_sys_enter", "tracer_exec", "tracer_file_enter", "tracer_file_exit"};
+  using Names = std::vector<std::string_view>;
+  EXPECT_EQ(chosen({}, all), all);
+  EXPECT_EQ(chosen({Facet::http}, all), (Names{"tracer_sys_enter", "tracer_exec"}));
+  EXPECT_EQ(chosen({Facet::tls, Facet::library}, all), all);
+  EXPECT_EQ(chosen({Facet::process}, all), (Names{"tracer_exec"}));
+  EXPECT_EQ(chosen({Facet::file}, all), (Names{"tracer_exec", "tracer_file_enter", "tracer_file_exit"}));
+  EXPECT_EQ(chosen({Facet::library, Facet::process}, all), chosen({Facet::file}, all));
 }
 
 // What was asked for, one list for each attempt, and how each ended.
@@ -101,6 +126,16 @@ TEST(OpenWhatAttaches, ProcessesNeedNoSockets) {
   for (const RefusedFacet& refused : opened->refused) EXPECT_EQ(refused.reason, "tracer_sys_exit: refused");
 }
 
+TEST(OpenWhatAttaches, NeitherDoFilesAndLibraries) {
+  const std::vector<Facet> asked{Facet::file, Facet::tls, Facet::library};
+  Attempts made = attempts(fail(Errc::not_supported, "no"), OpenedBackend{});
+  const auto opened = open_what_attaches(asked, std::ref(made));
+  ASSERT_TRUE(opened);
+  EXPECT_EQ(made.asked, (std::vector<std::vector<Facet>>{asked, {Facet::file, Facet::library}}));
+  ASSERT_EQ(opened->refused.size(), 1U);
+  EXPECT_EQ(opened->refused[0].facet, Facet::tls);
+}
+
 TEST(OpenWhatAttaches, TheFirstReasonIsTold) {
   Attempts made = attempts(fail(Errc::not_supported, "first"), fail(Errc::not_supported, "second"));
   const auto opened = open_what_attaches(all, std::ref(made));
@@ -109,7 +144,7 @@ TEST(OpenWhatAttaches, TheFirstReasonIsTold) {
 }
 
 TEST(OpenWhatAttaches, WhereItCannotHelpItIsNotTriedAgain) {
-  const std::vector<Facet> without{Facet::http, Facet::connection}, alone{Facet::process};
+  const std::vector<Facet> without{Facet::http, Facet::connection}, alone{Facet::process, Facet::file};
   for (const std::vector<Facet>& facets : {without, alone, std::vector<Facet>{}}) {
     Attempts made = attempts(fail(Errc::not_supported, "no"));
     EXPECT_FALSE(open_what_attaches(facets, std::ref(made)));

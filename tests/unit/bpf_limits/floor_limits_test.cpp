@@ -21,6 +21,8 @@ extern const unsigned char ebpf_fentry_loop_start[], ebpf_fentry_loop_end[];
 extern const unsigned char ebpf_fentry_sealed_start[], ebpf_fentry_sealed_end[];
 extern const unsigned char ebpf_kprobe_start[], ebpf_kprobe_end[];
 extern const unsigned char ebpf_kprobe_perf_start[], ebpf_kprobe_perf_end[];
+extern const unsigned char ebpf_tls_start[], ebpf_tls_end[];
+extern const unsigned char ebpf_tls_perf_start[], ebpf_tls_perf_end[];
 extern const unsigned char fits_start[], fits_end[];
 extern const unsigned char has_loop_start[], has_loop_end[];
 extern const unsigned char has_data_start[], has_data_end[];
@@ -94,9 +96,9 @@ TEST(FloorLimits, TheObjectsAreTheOnesMeant) {
     std::vector<std::string> names;
     for (const BpfFunction& each : object->functions)
       if (each.section == "tracepoint") names.push_back(each.name);
-    EXPECT_THAT(names,
-                testing::UnorderedElementsAre("floor_enter", "floor_data_exit", "floor_descriptor_exit", "floor_state",
-                                              "floor_destroy", "floor_fork", "floor_exec", "floor_process_exit"));
+    EXPECT_THAT(names, testing::UnorderedElementsAre("floor_enter", "floor_data_exit", "floor_descriptor_exit",
+                                                     "floor_state", "floor_destroy", "floor_fork", "floor_exec",
+                                                     "floor_process_exit", "floor_file_enter", "floor_file_exit"));
   }
 }
 
@@ -115,6 +117,8 @@ const BuiltObject without_bpf_loop[] = {
     {"ebpf_fentry_sealed", {ebpf_fentry_sealed_start, ebpf_fentry_sealed_end}},
     {"ebpf_kprobe", {ebpf_kprobe_start, ebpf_kprobe_end}},
     {"ebpf_kprobe_perf", {ebpf_kprobe_perf_start, ebpf_kprobe_perf_end}},
+    {"ebpf_tls", {ebpf_tls_start, ebpf_tls_end}},
+    {"ebpf_tls_perf", {ebpf_tls_perf_start, ebpf_tls_perf_end}},
 };
 // Chosen where the kernel has bpf_loop.
 const BuiltObject with_bpf_loop[] = {
@@ -123,10 +127,10 @@ const BuiltObject with_bpf_loop[] = {
 };
 constexpr std::uint32_t last_helper_of_5_17 = 187;  // bpf_set_retval
 
-// Map types up to 4.10; a buffer for all processors came with 5.8 and is asked for (bpf_ring_buffer).
+// Map types up to 4.11; a buffer for all processors came with 5.8 and is asked for (bpf_ring_buffer).
 constexpr std::uint32_t old_maps[] = {
     BPF_MAP_TYPE_HASH,         BPF_MAP_TYPE_ARRAY,    BPF_MAP_TYPE_PERF_EVENT_ARRAY, BPF_MAP_TYPE_PERCPU_HASH,
-    BPF_MAP_TYPE_PERCPU_ARRAY, BPF_MAP_TYPE_LRU_HASH, BPF_MAP_TYPE_LRU_PERCPU_HASH};
+    BPF_MAP_TYPE_PERCPU_ARRAY, BPF_MAP_TYPE_LRU_HASH, BPF_MAP_TYPE_LRU_PERCPU_HASH,  BPF_MAP_TYPE_LPM_TRIE};
 
 void expect_maps(const BuiltObject& built, bool ring) {
   const auto maps = map_types(built.image);
@@ -141,7 +145,7 @@ void expect_maps(const BuiltObject& built, bool ring) {
   }
 }
 
-TEST(Maps, NoneIsYoungerThan4_10ButTheRingBuffer) {
+TEST(Maps, NoneIsYoungerThan4_11ButTheRingBuffer) {
   for (const BuiltObject& each : without_bpf_loop) expect_maps(each, !std::string_view(each.name).ends_with("_perf"));
   for (const BuiltObject& each : with_bpf_loop) expect_maps(each, true);
 }
@@ -168,6 +172,40 @@ TEST(ObjectsWithoutBpfLoop, HaveNoInstructionThat5_10DoesNotKnow) {
 TEST(ObjectsWithBpfLoop, HaveNoInstructionThat5_17DoesNotKnow) {
   constexpr ObjectLimits limits{.jumps32 = true, .atomics = true, .helpers = {}};
   for (const BuiltObject& each : with_bpf_loop) expect_known_instructions(each, limits);
+}
+
+// Lives beside the floor where that is all there is.
+TEST(FloorLimits, PlaintextWithPerfBuffersKeepsThem) {
+  // bpf_get_attach_cookie, in the programs for links of 6.6 alone
+  EXPECT_THAT(judge({ebpf_tls_perf_start, ebpf_tls_perf_end}), testing::Each(HasSubstr("_any: helper 174 ")));
+}
+
+// The deepest place of its stack that a function reads or takes the address of.
+int stack_bytes(const BpfFunction& function) {
+  constexpr std::uint8_t frame = 10;
+  int deepest = 0;
+  const BpfInstruction* before = nullptr;
+  for (const BpfInstruction& each : function.code) {
+    if (BPF_CLASS(each.opcode) == BPF_LDX && each.source == frame) deepest = std::max(deepest, -int{each.offset});
+    const bool adds = each.opcode == (BPF_ALU64 | BPF_ADD | BPF_K);
+    if (adds && before != nullptr && before->opcode == (BPF_ALU64 | BPF_MOV | BPF_X) && before->source == frame)
+      deepest = std::max(deepest, -each.immediate);
+    before = &each;
+  }
+  return deepest;
+}
+
+// Since 6.13 a stack of 64 bytes or more, rounded up to 16, is one for each processor: and what runs at breakpoints may
+// be preempted by another task that runs the same program.
+TEST(ObjectsAtBreakpoints, NeedNoStackThatTheyWouldShare) {
+  const auto object = read_bpf_elf({ebpf_tls_start, ebpf_tls_end});
+  ASSERT_TRUE(object) << object.error().context;
+  int deepest = 0;
+  for (const BpfFunction& function : object->functions) {
+    EXPECT_LE(stack_bytes(function), 48) << function.name;
+    deepest = std::max(deepest, stack_bytes(function));
+  }
+  EXPECT_GT(deepest, 0) << "a stack that is never used was not looked at";
 }
 
 // A younger one would need a question for it, as the others have for what is younger than 5.8.

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "backends/bpf/packed_image.h"
+
 namespace tracer {
 namespace {
 
@@ -72,7 +74,10 @@ std::size_t tail_bytes(const Type& type) {
 
 }  // namespace
 
-std::map<std::string, std::uint32_t> map_types(std::span<const unsigned char> image) {
+std::map<std::string, std::uint32_t> map_types(std::span<const unsigned char> packed) {
+  const auto unpacked = unpack_image(packed);
+  if (!unpacked) return {};
+  const std::span<const unsigned char> image = *unpacked;
   const std::span<const unsigned char> btf = section_of(image, ".BTF");
   const auto word = [&](std::size_t at) { return read_at<std::uint32_t>(btf, at); };
   const std::size_t head = word(4), begin = head + word(8), end = begin + word(12), strings = head + word(16);

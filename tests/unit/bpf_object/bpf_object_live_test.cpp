@@ -98,6 +98,31 @@ TEST_P(BpfObjectLive, NothingThatLoadsIsAFailureWithTheReason) {
   EXPECT_EQ(outcomes_.size(), 2U);
 }
 
+TEST_P(BpfObjectLive, AMapOfAnotherObjectTakesThePlaceOfItsOwn) {
+  const auto first = load(image());
+  if (!first) GTEST_SKIP() << skipped_;
+  BpfImage second = image();
+  second.shared_maps = {{"counted", first->map_fd("counted")}};
+  const auto object = load(second);
+  ASSERT_NE(object, nullptr) << skipped_;
+  const std::uint64_t before = counted(*first);
+  std::vector<AttachOutcome> outcomes;
+  object->attach_all(outcomes);
+  ::getppid();
+  EXPECT_GT(counted(*first), before);
+  EXPECT_GE(counted(*object), before);
+}
+
+TEST_P(BpfObjectLive, ToShareAMapThatIsNotThereIsAFailure) {
+  BpfImage wrong = image();
+  wrong.shared_maps = {{"no_such_map", STDIN_FILENO}};
+  EXPECT_FALSE(BpfObject::load(wrong, outcomes_));
+  const auto object = load(image());
+  if (!object) GTEST_SKIP() << skipped_;
+  wrong.shared_maps = {{"counted", STDIN_FILENO}};  // no map at all
+  EXPECT_FALSE(BpfObject::load(wrong, outcomes_));
+}
+
 INSTANTIATE_TEST_SUITE_P(KeepUserReads, BpfObjectLive, testing::Bool());
 
 }  // namespace

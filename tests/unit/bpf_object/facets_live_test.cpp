@@ -227,6 +227,16 @@ TEST_P(SocketsLive, SubmissionsOfIoUringOnTcpSocketsAreCounted) {
   EXPECT_EQ(*blind("io_uring") - *before, 2U);
 }
 
+TEST_P(SocketsLive, OpensThatAreSubmittedToIoUringAreCounted) {
+  if (!open({Facet::file})) GTEST_SKIP() << reason_;
+  const auto before = blind("io_uring_opens");
+  if (!before) GTEST_SKIP() << "this kernel does not tell of submissions";
+  EXPECT_FALSE(blind("io_uring").has_value()) << "nobody asked for sockets";
+  if (!submit(IORING_OP_NOP, -1, nullptr, 0)) GTEST_SKIP() << "no io_uring for us";
+  ASSERT_TRUE(submit(IORING_OP_OPENAT, -1, "/no/such/file.pem", 0));
+  EXPECT_EQ(*blind("io_uring_opens") - *before, 1U);
+}
+
 INSTANTIATE_TEST_SUITE_P(By, SocketsLive, testing::Values(Mechanism::tp_btf, Mechanism::raw_tp), name_of);
 
 }  // namespace

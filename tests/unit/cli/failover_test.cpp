@@ -38,6 +38,7 @@ struct Fate {
   bool opens = true;
   std::set<Facet> refuses;
   std::set<Facet> refuses_later;  // after back_at
+  std::vector<Facet> sheds;       // what it can spare
   milliseconds takes_to_close{0};
 };
 
@@ -112,6 +113,7 @@ class FakeBackend final : public Backend {
     return {};
   }
   [[nodiscard]] Beats beats() const override { return beats_; }
+  [[nodiscard]] std::vector<Facet> shed() override { return std::exchange(fate_.sheds, {}); }
 
  private:
   static std::uint64_t number_now() {
@@ -150,11 +152,22 @@ constexpr BackendRow rows[] = {
     {BackendKind::procfs, Mechanism::sock_diag, open_fake<BackendKind::procfs>},
     {BackendKind::procfs, Mechanism::poll, open_fake<BackendKind::procfs>},
 };
+constexpr BackendRow rows_with_uprobes[] = {
+    {BackendKind::ebpf, Mechanism::fentry, open_fake<BackendKind::ebpf>},
+    {BackendKind::tracepoint, Mechanism::tp_btf, open_fake<BackendKind::tracepoint>},
+    {BackendKind::procfs, Mechanism::sock_diag, open_fake<BackendKind::procfs>},
+};
 
 struct Outcome {
   int code = -1;
   std::vector<nlohmann::json> lines;
   std::string talk;
+  // Of all facets but tls, which goes where http goes.
+  [[nodiscard]] std::vector<nlohmann::json> switches() const {
+    std::vector<nlohmann::json> found = of_type("backend_switch");
+    std::erase_if(found, [](const nlohmann::json& change) { return change["facet"] == "tls"; });
+    return found;
+  }
   [[nodiscard]] std::vector<nlohmann::json> of_type(std::string_view type) const {
     std::vector<nlohmann::json> found;
     for (const auto& line : lines)
@@ -198,7 +211,7 @@ class FailoverTest : public ::testing::Test {
     const Talk talk(Talkative::normal, talk_writer.get());
     Outcome outcome;
     outcome.code =
-        run_trace({*options, report, rows, nobody, nullptr, out.get(), talk, steady_clock::now(), times, {}});
+        run_trace({*options, report, built, nobody, nullptr, out.get(), talk, steady_clock::now(), times, {}});
     const auto read_all = [](int fd) {
       std::string all;
       char buffer[4096];
@@ -220,15 +233,22 @@ class FailoverTest : public ::testing::Test {
     EXPECT_LE(missing, blind_ms / static_cast<double>(period.count()) + 2) << outcome.talk;
   }
 
+  // As where breakpoints can be set in programs.
+  void have_uprobes() {
+    report.answers.push_back({Capability::uprobe, Verdict::supported, {}, {}});
+    built = rows_with_uprobes;
+  }
+
   CapabilityReport report;
   SessionTimes times;
+  std::span<const BackendRow> built = rows;
 };
 
 TEST_F(FailoverTest, AnErrorSwitchesAtOnce) {
   world.fates[BackendKind::tracepoint].detach_at = milliseconds(200);
   const Outcome outcome = run({"-d", "0.5"});
   EXPECT_EQ(outcome.code, exit_ok);
-  const auto changes = outcome.of_type("backend_switch");
+  const auto changes = outcome.switches();
   ASSERT_EQ(changes.size(), 1u) << outcome.talk;
   EXPECT_EQ(changes[0]["facet"], "http");
   EXPECT_EQ(changes[0]["from_backend"], "tracepoint");
@@ -247,7 +267,7 @@ TEST_F(FailoverTest, AnErrorSwitchesAtOnce) {
 TEST_F(FailoverTest, SilenceSwitchesByTheHeartbeatAndTheGapIsNotUnderstated) {
   world.fates[BackendKind::tracepoint].stall_at = milliseconds(200);
   const Outcome outcome = run({"-d", "0.6"});
-  const auto changes = outcome.of_type("backend_switch");
+  const auto changes = outcome.switches();
   ASSERT_EQ(changes.size(), 1u) << outcome.talk;
   EXPECT_THAT(std::string(changes[0]["reason"]), HasSubstr("no heartbeat"));
   const double unwatched = changes[0]["unwatched_ms"];
@@ -263,14 +283,14 @@ TEST_F(FailoverTest, SilenceSwitchesByTheHeartbeatAndTheGapIsNotUnderstated) {
 TEST_F(FailoverTest, SustainedLossSwitchesWhileTheOldOneGoesOn) {
   world.fates[BackendKind::tracepoint].lossy_from = milliseconds(150);
   const Outcome outcome = run({"-d", "0.6"});
-  const auto changes = outcome.of_type("backend_switch");
+  const auto changes = outcome.switches();
   ASSERT_EQ(changes.size(), 1u) << outcome.talk;
   EXPECT_THAT(std::string(changes[0]["reason"]), HasSubstr("it loses 100 % of the events"));
   EXPECT_EQ(changes[0]["unwatched_ms"], 0.0);
   EXPECT_FALSE(outcome.told().empty());
   EXPECT_GT(outcome.lines.back()["lost"]["ring_full"]["events"], 0);
   world.fates[BackendKind::tracepoint].lossy_from = milliseconds(0);
-  EXPECT_TRUE(run({"-d", "0.4", "--loss-threshold", "100"}).of_type("backend_switch").empty());
+  EXPECT_TRUE(run({"-d", "0.4", "--loss-threshold", "100"}).switches().empty());
 }
 
 TEST_F(FailoverTest, LossAloneEndsNothingWhereNothingElseShowsAsMuch) {
@@ -280,7 +300,7 @@ TEST_F(FailoverTest, LossAloneEndsNothingWhereNothingElseShowsAsMuch) {
     world.start = steady_clock::now();
     const Outcome outcome = run({"-d", "0.5", "--show", "http", demand});
     EXPECT_EQ(outcome.code, exit_ok) << demand << outcome.talk;
-    EXPECT_TRUE(outcome.of_type("backend_switch").empty()) << demand;
+    EXPECT_TRUE(outcome.switches().empty()) << demand;
     EXPECT_EQ(outcome.lines.back()["reason"], "duration");
     const std::string told = "tracepoint/tp_btf: it loses 100 % of the events; it goes on";
     ASSERT_THAT(outcome.talk, HasSubstr(told)) << demand;
@@ -292,7 +312,7 @@ TEST_F(FailoverTest, NobodyWaitsForTheOldOneToClose) {
   world.fates[BackendKind::tracepoint].detach_at = milliseconds(100);
   world.fates[BackendKind::tracepoint].takes_to_close = milliseconds(3000);
   const Outcome outcome = run({"-d", "0.5", "--backend", "tracepoint,pcap"});
-  const auto changes = outcome.of_type("backend_switch");
+  const auto changes = outcome.switches();
   ASSERT_EQ(changes.size(), 1u) << outcome.talk;
   expect_complete(outcome, changes[0]["unwatched_ms"]);
   // A record is written out at the latest with the next tick, so that its own time says nothing; the loop's does.
@@ -311,7 +331,7 @@ TEST_F(FailoverTest, TwoInARow) {
   world.fates[BackendKind::pcap].detach_at = milliseconds(200);
   const Outcome outcome = run({"-d", "0.4", "--no-meta"});
   EXPECT_EQ(outcome.code, exit_ok);
-  EXPECT_TRUE(outcome.of_type("backend_switch").empty()) << "--no-meta";
+  EXPECT_TRUE(outcome.switches().empty()) << "--no-meta";
   EXPECT_THAT(outcome.talk, HasSubstr("http: tracepoint/tp_btf -> pcap/af_packet (the device is gone); nobody"));
   EXPECT_THAT(outcome.talk, HasSubstr("http: pcap/af_packet -> not visible any more (the device is gone); nobody"));
 }
@@ -322,7 +342,7 @@ TEST_F(FailoverTest, CountAndDurationHoldAcrossASwitch) {
   EXPECT_EQ(outcome.code, exit_ok);
   EXPECT_EQ(outcome.lines.back()["reason"], "count");
   EXPECT_EQ(outcome.told().size(), 120u);
-  EXPECT_EQ(outcome.of_type("backend_switch").size(), 1u);
+  EXPECT_EQ(outcome.switches().size(), 1u);
 }
 
 TEST_F(FailoverTest, WhatThePlanSaysIsMissingIsMissingInTheRecords) {
@@ -339,7 +359,7 @@ TEST_F(FailoverTest, BackWithLessThanItHadTakesNothingAway) {
   world.fates[BackendKind::tracepoint].back_at = milliseconds(150);
   world.fates[BackendKind::tracepoint].refuses_later = {Facet::connection};
   const Outcome outcome = run({"-d", "0.9", "--show", "http,connection", "--backend", "tracepoint,pcap"});
-  const auto changes = outcome.of_type("backend_switch");
+  const auto changes = outcome.switches();
   ASSERT_EQ(changes.size(), 2u) << outcome.talk;
   for (const auto& change : changes) EXPECT_EQ(change["to_backend"], "pcap");
   EXPECT_EQ(outcome.of_type("connection").back()["backend"], "pcap");
@@ -349,7 +369,7 @@ TEST_F(FailoverTest, BackToTheBetterOneWhenItIsHealthyAgain) {
   world.fates[BackendKind::tracepoint].detach_at = milliseconds(100);
   world.fates[BackendKind::tracepoint].back_at = milliseconds(150);
   const Outcome outcome = run({"-d", "0.9"});
-  const auto changes = outcome.of_type("backend_switch");
+  const auto changes = outcome.switches();
   ASSERT_EQ(changes.size(), 2u) << outcome.talk;
   EXPECT_EQ(changes[1]["from_backend"], "pcap");
   EXPECT_EQ(changes[1]["to_backend"], "tracepoint");
@@ -362,7 +382,7 @@ TEST_F(FailoverTest, BackToTheBetterOneWhenItIsHealthyAgain) {
 TEST_F(FailoverTest, WhatDoesNotComeBackIsTriedAgainAndAgain) {
   world.fates[BackendKind::tracepoint].detach_at = milliseconds(50);
   const Outcome outcome = run({"-d", "0.6"});
-  EXPECT_EQ(outcome.of_type("backend_switch").size(), 1u) << "a standby that dies takes nothing over";
+  EXPECT_EQ(outcome.switches().size(), 1u) << "a standby that dies takes nothing over";
   const auto opened = std::ranges::count(world.opened, BackendKind::tracepoint, [](const auto& o) { return o.first; });
   EXPECT_GE(opened, 3);
   EXPECT_LE(opened, 8);
@@ -373,7 +393,7 @@ TEST_F(FailoverTest, WhereNothingOfItIsLeftConnectionsAreShownInstead) {
     world.fates[kind].detach_at = milliseconds(100);
   const Outcome outcome = run({"-d", "0.4"});
   EXPECT_EQ(outcome.code, exit_ok);
-  const auto changes = outcome.of_type("backend_switch");
+  const auto changes = outcome.switches();
   ASSERT_EQ(changes.size(), 2u) << outcome.talk;
   EXPECT_FALSE(changes[1].contains("to_backend"));
   EXPECT_THAT(outcome.talk, HasSubstr("http: pcap/af_packet -> not visible any more"));
@@ -385,7 +405,7 @@ TEST_F(FailoverTest, WhereNothingAtAllIsLeftTheRunEnds) {
   world.fates[BackendKind::tracepoint].detach_at = milliseconds(50);
   const Outcome outcome = run({"--backend", "tracepoint", "-d", "20"});
   EXPECT_EQ(outcome.code, exit_error);
-  EXPECT_EQ(outcome.of_type("backend_switch").size(), 1u);
+  EXPECT_EQ(outcome.switches().size(), 1u);
   EXPECT_EQ(outcome.lines.back()["reason"], "backend failed: the device is gone");
   EXPECT_THAT(outcome.talk, HasSubstr("try: tracer --auto    # anything else may take over"));
 }
@@ -398,8 +418,8 @@ TEST_F(FailoverTest, AFacetThatAnotherOneShowsLivesOn) {
   EXPECT_EQ(outcome.lines.front()["plan"]["http"]["backend"], "tracepoint");
   EXPECT_EQ(outcome.lines.front()["plan"]["connection"]["backend"], "procfs");
   EXPECT_THAT(outcome.lines.front()["plan"]["connection"]["rejected"].dump(), HasSubstr("its program did not load"));
-  ASSERT_EQ(outcome.of_type("backend_switch").size(), 1u);
-  EXPECT_EQ(outcome.of_type("backend_switch")[0]["facet"], "http");
+  ASSERT_EQ(outcome.switches().size(), 1u);
+  EXPECT_EQ(outcome.switches()[0]["facet"], "http");
   EXPECT_EQ(outcome.lines.back()["reason"], "duration");
 }
 
@@ -419,7 +439,7 @@ TEST_F(FailoverTest, StrictAndRequireDoNotFallBackInMidRun) {
 
 TEST_F(FailoverTest, ARequirementThatCannotBeMetIsExitFive) {
   EXPECT_EQ(run({"--require", "http=ebpf"}).code, exit_start);
-  EXPECT_EQ(run({"--require", "library"}).code, exit_start);
+  EXPECT_EQ(run({"--require", "https"}).code, exit_start);
   world.fates[BackendKind::tracepoint].opens = false;
   EXPECT_EQ(run({"--require", "http=tracepoint", "--backend", "tracepoint"}).code, exit_start);
   EXPECT_EQ(run({"--require", "http=pcap", "--backend", "pcap", "-d", "0.05"}).code, exit_ok);
@@ -429,12 +449,77 @@ TEST_F(FailoverTest, OverTheBudgetTheDearestIsGivenUp) {
   world.fates[BackendKind::tracepoint].refuses = {Facet::connection};
   const Outcome outcome =
       run({"-d", "4.3", "--backend", "tracepoint,procfs", "--show", "http,connection", "--max-overhead", "0.0001"});
-  const auto changes = outcome.of_type("backend_switch");
+  const auto changes = outcome.switches();
   ASSERT_EQ(changes.size(), 1u) << outcome.talk;
   EXPECT_EQ(changes[0]["facet"], "connection");
   EXPECT_FALSE(changes[0].contains("to_backend"));
   EXPECT_THAT(std::string(changes[0]["reason"]), HasSubstr("over --max-overhead"));
   EXPECT_GE(*outcome.told().rbegin(), 2000) << "http goes on";
+}
+
+TEST_F(FailoverTest, OverTheBudgetBreakpointsInProgramsGoFirst) {
+  have_uprobes();
+  world.fates[BackendKind::tracepoint].refuses = {Facet::connection};
+  world.fates[BackendKind::tracepoint].sheds = {Facet::https};
+  const Outcome outcome = run(
+      {"-d", "4.3", "--backend", "tracepoint,procfs", "--show", "http,https,connection", "--max-overhead", "0.0001"});
+  EXPECT_EQ(outcome.lines.front()["plan"]["https"]["mechanism"], "tp_btf");
+  const auto changes = outcome.switches();
+  ASSERT_EQ(changes.size(), 1u) << outcome.talk;
+  EXPECT_EQ(changes[0]["facet"], "https");
+  EXPECT_EQ(changes[0]["from_backend"], "tracepoint");
+  EXPECT_FALSE(changes[0].contains("to_backend"));
+  EXPECT_EQ(changes[0]["unwatched_ms"], 0.0);
+  EXPECT_THAT(std::string(changes[0]["reason"]), HasSubstr("over --max-overhead"));
+  EXPECT_THAT(outcome.talk, HasSubstr("https: tracepoint/tp_btf -> not visible any more (over --max-overhead"));
+  EXPECT_GE(*outcome.told().rbegin(), 2000) << "http goes on";
+}
+
+TEST_F(FailoverTest, WhatWasSparedDoesNotComeBackWithTheBetterBackend) {
+  have_uprobes();
+  world.fates[BackendKind::tracepoint].detach_at = milliseconds(200);
+  world.fates[BackendKind::tracepoint].back_at = milliseconds(4000);
+  world.fates[BackendKind::ebpf].sheds = {Facet::https};
+  const Outcome outcome =
+      run({"-d", "5.3", "--backend", "tracepoint,ebpf", "--show", "http,https", "--max-overhead", "0.0001"});
+  std::vector<std::string> told;
+  for (const auto& change : outcome.switches())
+    told.push_back(std::string(change["facet"]) + " " +
+                   (change.contains("to_backend") ? std::string(change["to_backend"]) : "nothing"));
+  EXPECT_THAT(told, ::testing::ElementsAre("http ebpf", "https ebpf", "https nothing", "http tracepoint"))
+      << outcome.talk;
+  ASSERT_FALSE(world.opened.empty());
+  EXPECT_EQ(world.opened.back().first, BackendKind::tracepoint);
+  EXPECT_EQ(world.opened.back().second, std::vector{Facet::http});
+}
+
+TEST_F(FailoverTest, WhatIsWantedFirstIsNotSpared) {
+  have_uprobes();
+  world.fates[BackendKind::tracepoint].sheds = {Facet::https};
+  const Outcome outcome = run({"-d", "3.6", "--backend", "tracepoint", "--show", "https", "--max-overhead", "0.0001"});
+  EXPECT_TRUE(outcome.switches().empty()) << outcome.talk;
+  EXPECT_THAT(outcome.talk, HasSubstr("nothing more can be given up"));
+}
+
+TEST_F(FailoverTest, WhatIsRequiredIsNotGivenUpInSilence) {
+  have_uprobes();
+  world.fates[BackendKind::tracepoint].sheds = {Facet::https};
+  const Outcome outcome =
+      run({"-d", "20", "--backend", "tracepoint", "--show", "http", "--require", "https", "--max-overhead", "0.0001"});
+  EXPECT_EQ(outcome.code, exit_error) << outcome.talk;
+  EXPECT_THAT(std::string(outcome.lines.back()["reason"]), HasSubstr("backend failed: over --max-overhead"));
+}
+
+// What runs without the breakpoints is not opened once more, each lesser way, for the sake of them.
+TEST_F(FailoverTest, BreakpointsThatOneBackendCannotCarryNoOtherIsAskedFor) {
+  have_uprobes();
+  world.fates[BackendKind::ebpf].refuses = {Facet::https};
+  const Outcome outcome = run({"-d", "0.1", "--show", "http,https"});
+  ASSERT_EQ(world.opened.size(), 1u);
+  const auto& plan = outcome.lines.front()["plan"];
+  EXPECT_EQ(plan["http"]["mechanism"], "fentry");
+  EXPECT_EQ(plan["https"]["backend"], nullptr);
+  for (const auto& rejected : plan["https"]["rejected"]) EXPECT_EQ(rejected["reason"], "its program did not load");
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 #include "cli/filters.h"
+#include "core/base/glob.h"
 
 #include <gtest/gtest.h>
 
@@ -148,6 +149,20 @@ TEST(Filters, ConnectionsHaveEndsButNoTransaction) {
   EXPECT_FALSE(passes({.statuses = {{200, 200}}}, record));
 }
 
+// Read in clear through a memory BIO: who is known, and from where to where not.
+TEST(Filters, WithoutAddressesOnlyFiltersThatAskForSomeRefuse) {
+  Record record = transaction();
+  auto& http = std::get<HttpTransaction>(record.body);
+  http.flow.client.endpoint.reset();
+  http.flow.server = {};
+  EXPECT_TRUE(passes({.pids = {10}}, record));
+  EXPECT_TRUE(passes({.names = {"curl"}}, record));
+  EXPECT_TRUE(passes(host("example.org"), record));
+  EXPECT_TRUE(passes({.statuses = {{500, 599}}}, record));
+  EXPECT_FALSE(passes({.ports = {8080}}, record));
+  EXPECT_FALSE(passes({.addresses = {*parse_address_range("0.0.0.0/0")}}, record));
+}
+
 TEST(Filters, UnknownEndsDoNotHold) {
   Record record;
   record.body = ConnectionSummary{};
@@ -220,6 +235,87 @@ TEST(Glob, Table) {
 TEST(Glob, HostilePatternsEnd) {
   const std::string text(2000, 'a');
   EXPECT_FALSE(glob_match("*a*a*a*a*a*a*a*a*a*a*b", text));
+}
+
+Record of_body(decltype(Record::body) body) {
+  Record record;
+  record.body = std::move(body);
+  return record;
+}
+
+TEST(Filters, LibrariesByPartOfTheirPathOrByGlob) {
+  const auto passes = [](std::string wanted, std::string path) {
+    FilterOptions options;
+    options.libraries = {std::move(wanted)};
+    LibLoad load;
+    load.library = path;
+    ApiCall call;
+    call.library = path;
+    Filters filters(std::move(options));
+    const bool loaded = filters.pass(of_body(load));
+    EXPECT_EQ(filters.pass(of_body(call)), loaded);
+    EXPECT_FALSE(filters.pass(of_body(FileOpen{}))) << "a file is no library";
+    return loaded;
+  };
+  EXPECT_TRUE(passes("libssl", "/lib/libssl.so.3"));
+  EXPECT_TRUE(passes("/lib/", "/lib/libssl.so.3"));
+  EXPECT_FALSE(passes("libcrypto", "/lib/libssl.so.3"));
+  EXPECT_TRUE(passes("libssl.so.?", "/lib/libssl.so.3")) << "a glob may be of the name";
+  EXPECT_TRUE(passes("/lib/*", "/lib/libssl.so.3")) << "or of the path";
+  EXPECT_FALSE(passes("ssl.*", "/lib/libssl.so.3")) << "but of all of it";
+}
+
+TEST(Filters, FilesByThePathAsGivenAndTheOneItLedTo) {
+  FilterOptions options;
+  options.files = {"/etc/ssl/*"};
+  Filters filters(std::move(options));
+  FileOpen open;
+  open.file = "/etc/ssl/a/b.pem";
+  EXPECT_TRUE(filters.pass(of_body(open))) << "* crosses /";
+  open.file = "b.pem";
+  EXPECT_FALSE(filters.pass(of_body(open)));
+  open.finding.path = "/etc/ssl/b.pem";
+  EXPECT_TRUE(filters.pass(of_body(open)));
+  EXPECT_FALSE(filters.pass(of_body(ProcessExec{})));
+  EXPECT_EQ(filters.culprit(), std::nullopt);
+}
+
+TEST(Filters, ADocumentKeepsItsProcesses) {
+  FilterOptions options;
+  options.files = {"*.pem"};
+  options.libraries = {"libssl"};
+  options.keep_processes = true;
+  Filters filters(std::move(options));
+  EXPECT_TRUE(filters.pass(of_body(ProcessExec{})));
+  EXPECT_TRUE(filters.pass(of_body(ProcessExit{})));
+  EXPECT_FALSE(filters.pass(of_body(LibLoad{})));
+}
+
+TEST(Filters, AHostIsAlsoTheNameInAHandshake) {
+  FilterOptions options;
+  options.hosts = {"*.example.org"};
+  Filters filters(std::move(options));
+  TlsHandshake handshake;
+  EXPECT_FALSE(filters.pass(of_body(handshake)));
+  handshake.sni = "WWW.example.org";
+  EXPECT_TRUE(filters.pass(of_body(handshake)));
+  handshake.sni = "example.com";
+  EXPECT_FALSE(filters.pass(of_body(handshake)));
+  FilterOptions path;
+  path.paths = {"*"};
+  EXPECT_FALSE(Filters(std::move(path)).pass(of_body(handshake))) << "it has none";
+}
+
+TEST(Filters, SilenceNamesTheFilterOfFiles) {
+  FilterOptions options;
+  options.files = {"*.pem"};
+  Filters filters(std::move(options));
+  FileOpen open;
+  open.file = "/x.key";
+  (void)filters.pass(of_body(open));
+  EXPECT_EQ(filters.culprit(), FilterKind::file);
+  EXPECT_EQ(option_of(FilterKind::file), "--file");
+  EXPECT_EQ(option_of(FilterKind::library), "--library");
 }
 
 }  // namespace

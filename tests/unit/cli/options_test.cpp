@@ -114,6 +114,69 @@ TEST(Options, Commands) {
   EXPECT_EQ(good({"-h", "--no-such-option"}).command, Command::help) << "help wins over what comes after it";
 }
 
+TEST(Options, CommandsOfTheCryptoSideShowTheirOwn) {
+  EXPECT_THAT(good({"monitor"}).show, ElementsAre(Facet::tls, Facet::file, Facet::library, Facet::crypto_api));
+  EXPECT_THAT(good({"profile", "-p", "1"}).show,
+              ElementsAre(Facet::tls, Facet::file, Facet::library, Facet::crypto_api, Facet::process));
+  EXPECT_THAT(good({"snapshot"}).show, ElementsAre(Facet::process, Facet::file, Facet::library));
+  EXPECT_THAT(good({"libs"}).show, ElementsAre(Facet::library));
+  EXPECT_THAT(good({"files"}).show, ElementsAre(Facet::file));
+  EXPECT_THAT(good({"monitor", "--show", "process,file"}).show, ElementsAre(Facet::process, Facet::file));
+  EXPECT_EQ(good({"monitor"}).command, Command::monitor);
+  EXPECT_EQ(good({"-d", "1", "snapshot"}).command, Command::snapshot);
+  EXPECT_FALSE(good({"monitor"}).duration);
+}
+
+TEST(Options, AProfileIsAboutProcessesOrACommand) {
+  using std::chrono::seconds;
+  const Options by_name = good({"profile", "--name", "sleep", "--duration", "2"});
+  EXPECT_EQ(by_name.command, Command::profile);
+  EXPECT_EQ(by_name.duration, seconds(2));
+  EXPECT_FALSE(by_name.follow_children);
+  EXPECT_EQ(good({"profile", "--pid", "1"}).duration, seconds(30)) << "unless told otherwise";
+  EXPECT_FALSE(good({"profile", "--pid", "1", "-d", "0"}).duration) << "0 means for ever";
+  const Options command = good({"profile", "-o", "x", "--", "curl", "--name", "-p", "--", "x"});
+  EXPECT_THAT(command.run, ElementsAre("curl", "--name", "-p", "--", "x")) << "what follows -- is the command's own";
+  EXPECT_TRUE(command.follow_children);
+  EXPECT_FALSE(command.duration);
+  EXPECT_THAT(command.filters.names, IsEmpty());
+  EXPECT_EQ(command.output_path, "x");
+}
+
+TEST(Options, ASnapshotIgnoresWhoAndHowLong) {
+  const Options options =
+      good({"snapshot", "-p", "1", "--name", "x", "-d", "3", "--backend", "ebpf", "--file", "*.pem", "--show", "http"});
+  EXPECT_THAT(options.ignored, ElementsAre("--pid", "--name", "--duration", "--backend", "--show"));
+  EXPECT_THAT(options.filters.pids, IsEmpty());
+  EXPECT_THAT(options.filters.names, IsEmpty());
+  EXPECT_FALSE(options.duration);
+  EXPECT_FALSE(options.filters.files.empty());
+  EXPECT_THAT(options.show, ElementsAre(Facet::process, Facet::file, Facet::library));
+  EXPECT_THAT(good({"snapshot", "-o", "x", "-f", "summary", "--no-redact"}).ignored, IsEmpty());
+}
+
+TEST(Options, LibrariesAndFiles) {
+  const FilterOptions filters = good({"monitor", "-l", "libssl", "--library", "*/libnss3.so", "-F", "*.pem", "--file",
+                                      "/etc/ssl/", "-F", "server.key"})
+                                    .filters;
+  EXPECT_THAT(filters.libraries, ElementsAre("libssl", "*/libnss3.so"));
+  EXPECT_THAT(filters.files, ElementsAre("*.pem", "/etc/ssl/*", "*/server.key", "server.key"))
+      << "a folder is all that is in it, a bare name is one in any folder";
+  EXPECT_TRUE(good({"files", "-n", "x", "--follow-children"}).follow_children);
+  EXPECT_THAT(good({"monitor", "--registry", "a.json", "--registry=b.json"}).registry_paths,
+              ElementsAre("a.json", "b.json"));
+}
+
+TEST(Options, WhichOutputIsOneDocument) {
+  EXPECT_TRUE(is_document(good({"profile", "-p", "1"})));
+  EXPECT_TRUE(is_document(good({"snapshot", "-f", "json-stream"})));
+  EXPECT_TRUE(is_document(good({"monitor", "-f", "cyclonedx"})));
+  EXPECT_TRUE(is_document(good({"replay", "x", "-f", "summary"})));
+  EXPECT_FALSE(is_document(good({"profile", "-p", "1", "-f", "text"})));
+  EXPECT_FALSE(is_document(good({"monitor", "-f", "json-array"})));
+  EXPECT_FALSE(is_document(good({})));
+}
+
 TEST(Options, ReplayTakesAFileAndNoOptionOfLiveCapture) {
   EXPECT_EQ(good({"replay", "x.pcap"}).command, Command::replay);
   EXPECT_EQ(good({"replay", "x.pcap"}).input_path, "x.pcap");
@@ -129,6 +192,10 @@ TEST(Options, ReplayTakesAFileAndNoOptionOfLiveCapture) {
                                                {"--without", "btf"},
                                                {"-p", "1"},
                                                {"-n", "x"},
+                                               {"-F", "x"},
+                                               {"-l", "x"},
+                                               {"--follow-children"},
+                                               {"--registry", "x"},
                                                {"--ring-kib", "64"},
                                                {"--auto"}}) {
     std::vector<std::string> args{"replay", "x.pcap"};
@@ -161,6 +228,7 @@ TEST(Options, EveryOptionOfTheTableParsesWithItsExample) {
     EXPECT_EQ(row.argument.empty(), row.example.empty()) << row.name;
     std::vector<std::string> args;
     if (row.section == Section::doctor) args.emplace_back("doctor");
+    if (row.name == "follow-children") args = {"-p", "1"};
     args.push_back("--" + std::string(row.name));
     if (!row.argument.empty()) args.push_back(example);
     EXPECT_TRUE(parse(args)) << row.name << ": " << parse(args).error().context;
@@ -193,13 +261,29 @@ TEST(Options, EveryErrorSaysWhatAndWhyAndWhatToTry) {
       {{"-qz"}, "unknown option '-z'", "tracer --help"},
       {{"--durat"}, "unknown option '--durat'", "tracer --duration"},
       {{"--container", "x"}, "option '--container' is not in this version", "tracer --help"},
-      {{"--library=x"}, "option '--library' is not in this version", "tracer --help"},
-      {{"-l", "x"}, "option '-l' is not in this version", "tracer --help"},
-      {{"-Fx"}, "option '-F' is not in this version", "tracer --help"},
+      {{"--library="}, "needs a value", "tracer --library libssl"},
+      {{"-l", ""}, "the value is empty", "tracer --library libssl"},
+      {{"-F", ""}, "the value is empty", "tracer --file '*.pem'"},
+      {{"--registry", ""}, "the value is empty", "tracer --registry rules.json"},
+      {{"--liberry", "x"}, "did you mean '--library'?", "tracer --library x"},
+      {{"profile"},
+       "needs a process: --pid, --name, or a command after '--'",
+       "tracer profile --name nginx --duration 10"},
+      {{"profile", "--"}, "needs a process", "tracer profile --name nginx --duration 10"},
+      {{"profile", "nginx"}, "unexpected word 'nginx'", "tracer --help"},
+      {{"profile", "-p", "1", "--", "ls", "-l"}, "a process or a command, not both", "tracer profile -- ls"},
+      {{"monitor", "--", "ls"}, "a command after '--' is for 'profile'", "tracer profile -- ls"},
+      {{"--", "ls"}, "a command after '--' is for 'profile'", "tracer profile -- ls"},
+      {{"libs", "--show", "file"}, "'libs' shows one thing", "tracer monitor --show file,library"},
+      {{"monitor", "--follow-children"}, "needs '--pid' or '--name'", "tracer profile --name nginx --follow-children"},
+      {{"libs", "-f", "summary"}, "format 'summary' is for", "tracer monitor --duration 10 --format summary"},
+      {{"-f", "cyclonedx"}, "format 'cyclonedx' is for", "tracer monitor --duration 10 --format cyclonedx"},
+      {{"montior"}, "did you mean 'monitor'?", "tracer monitor"},
+      {{"snapshots"}, "did you mean 'snapshot'?", "tracer snapshot"},
       {{"--bodies"}, "not in this version", "tracer --help"},
-      {{"monitor", "--json"}, "command 'monitor' is not in this version", "tracer --auto"},
+      {{"monitor", "--json"}, "option '--json' is for 'doctor'", "tracer doctor --json"},
       {{"run", "--", "ls", "-l"}, "command 'run' is not in this version", "tracer --auto"},
-      {{"help", "monitor"}, "command 'monitor' is not in this version", "tracer --auto"},
+      {{"help", "run"}, "command 'run' is not in this version", "tracer --auto"},
       {{"auto"}, "unknown command 'auto'; it is an option", "tracer --auto"},
       {{"verison"}, "unknown command 'verison'; did you mean 'version'?", "tracer version"},
       {{"qqqq"}, "unknown command 'qqqq'", "tracer --help"},
@@ -226,7 +310,7 @@ TEST(Options, EveryErrorSaysWhatAndWhyAndWhatToTry) {
       {{"--addr", "10.1.2.3/8"}, "bits set behind its prefix", "tracer --addr 10.0.0.0/8"},
       {{"--addr", "fe80::1/10"}, "bits set behind its prefix", "tracer --addr fe80::/10"},
       {{"--path", "api/*"}, "paths begin with '/'", "tracer --path '/api/*'"},
-      {{"--name", ""}, "the value is empty", "tracer --name nginx"},
+      {{"--name", ""}, "an element of the list is empty", "tracer --name nginx"},
       {{"--host="}, "needs a value", "tracer --host localhost"},
       {{"-f", "xml"}, "format 'xml' is unknown", "tracer --format json-stream"},
       {{"-f", "har"}, "format 'har' is not in this version", "tracer --format json-stream"},

@@ -12,6 +12,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <thread>
 
 #include "cli/no_ownership.h"
 #include "cli/values.h"
@@ -196,7 +197,41 @@ TEST_F(TraceTest, BeginsWithTraceStartAndEndsWithTraceEnd) {
   EXPECT_EQ(last["events_produced"], 14);
   EXPECT_EQ(last["events_delivered"], 12);
   EXPECT_GE(last["duration_ms"], 300.0);
-  EXPECT_THAT(outcome.talk, HasSubstr("http: ebpf/fentry"));
+  EXPECT_THAT(outcome.talk, HasSubstr("http, tls: ebpf/fentry\n"));
+}
+
+// 20 events a drain, of 1000 that lie in the buffer; each drain 5 more are made.
+TEST_F(TraceTest, WhatWaitedAtTheEndAndWasNotReadIsALoss) {
+  times.capture.last_drain = milliseconds(40);
+  script.counters.produced = script.counters.unread = 1000;
+  script.on_drain = [](EventHandler&, int round) -> Result<Drained> {
+    if (round == 0) return Drained::idle;
+    script.counters.produced += 5;
+    script.counters.delivered += 20;
+    script.counters.unread -= 15;
+    std::this_thread::sleep_for(milliseconds(10));
+    return Drained::more;
+  };
+  const Outcome outcome = run({"-d", "0.1"});
+  ASSERT_EQ(outcome.types().back(), "trace_end") << outcome.out;
+  const auto& last = outcome.lines.back();
+  ASSERT_TRUE(last["lost"].contains("not_read")) << last;
+  const std::uint64_t not_read = last["lost"]["not_read"]["events"];
+  const std::uint64_t produced = last["events_produced"], delivered = last["events_delivered"];
+  EXPECT_EQ(delivered + not_read, produced);
+  EXPECT_GE(not_read, 500U);
+  EXPECT_LT(produced, script.counters.produced) << "what was made after the end is not of the run";
+}
+
+TEST_F(TraceTest, WhatIsMadeAfterTheEndIsNoLoss) {
+  script.on_drain = [](EventHandler&, int) -> Result<Drained> {
+    script.counters.produced += 7;  // on a busy machine there is always something new
+    script.counters.unread += 7;
+    return Drained::idle;
+  };
+  const auto last = run({"-d", "0.1"}).lines.back();
+  EXPECT_EQ(last["lost"], nlohmann::json::object());
+  EXPECT_EQ(last["events_produced"], last["events_delivered"]);
 }
 
 TEST_F(TraceTest, CountEndsTheRunAtThatManyRecords) {
@@ -243,7 +278,8 @@ TEST_F(TraceTest, WhatAPortKeptInTheKernelIsSaid) {
   times.silence_first = milliseconds(100);
   const Outcome outcome = run({"-d", "0.3", "--port", "80,8080"});
   EXPECT_EQ(script.ports, (std::vector<std::uint16_t>{80, 8080}));
-  EXPECT_THAT(outcome.talk, HasSubstr("0 HTTP/1 yet; 0 flows; filters dropped 0; --port left out 1 flows"));
+  EXPECT_THAT(outcome.talk,
+              HasSubstr("0 HTTP/1 or TLS handshakes yet; 0 flows; filters dropped 0; --port left out 1 flows"));
   EXPECT_EQ(outcome.lines.back()["flows_filtered"], 1);
   EXPECT_THAT(run({"-d", "0.1", "--port", "80", "--no-meta"}).talk, HasSubstr("0 filtered; --port left out 1 flows"));
 }
@@ -251,9 +287,9 @@ TEST_F(TraceTest, WhatAPortKeptInTheKernelIsSaid) {
 TEST_F(TraceTest, SilenceIsToldOnceAndNotWhenQuiet) {
   times.silence_first = milliseconds(20);
   const Outcome outcome = run({"-d", "0.2"});
-  const auto first = outcome.talk.find("0 HTTP/1 yet");
+  const auto first = outcome.talk.find("0 HTTP/1 or TLS handshakes yet");
   EXPECT_NE(first, std::string::npos) << outcome.talk;
-  EXPECT_EQ(outcome.talk.find("0 HTTP/1 yet", first + 1), std::string::npos);
+  EXPECT_EQ(outcome.talk.find("0 HTTP/1 or TLS handshakes yet", first + 1), std::string::npos);
   EXPECT_EQ(run({"-q", "-d", "0.1"}).talk, "");
 }
 
@@ -265,6 +301,7 @@ TEST_F(TraceTest, NoMetaLeavesOnlyRecords) {
 }
 
 TEST_F(TraceTest, WhatDoesNotOpenIsPlannedAround) {
+  report.answers.push_back({Capability::uprobe, Verdict::supported, {}, {}});
   script.fentry_refuses = "attach sys_enter: the verifier said no";
   const Outcome outcome = run({"-d", "0.05"});
   EXPECT_EQ(outcome.code, exit_ok);
@@ -292,7 +329,7 @@ TEST_F(TraceTest, WhatCannotBeCapturedHasItsExitCode) {
   EXPECT_EQ(run({"--mechanism", "fentry"}).code, exit_start);
   script.fentry_refuses.clear();
   EXPECT_EQ(run({"--backend", "pcap"}).code, exit_kernel);
-  EXPECT_EQ(run({"--require", "tls"}).code, exit_start);
+  EXPECT_EQ(run({"--require", "https"}).code, exit_start);
   EXPECT_EQ(run({"--without", "bpf_syscall"}).code, exit_kernel);
 }
 
@@ -302,7 +339,7 @@ TEST_F(TraceTest, WithoutPrivilegesTheFirstLineSaysWhatToType) {
   }
   const Outcome outcome = run({});
   EXPECT_EQ(outcome.code, exit_privileges);
-  EXPECT_THAT(outcome.talk, StartsWith("http: not visible ("));
+  EXPECT_THAT(outcome.talk, StartsWith("http, tls, https: not visible ("));
   EXPECT_THAT(outcome.talk.substr(0, outcome.talk.find('\n')), ::testing::EndsWith(": sudo tracer"));
   EXPECT_EQ(script.opened, 0);
   EXPECT_EQ(outcome.out, "");

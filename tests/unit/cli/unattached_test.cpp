@@ -36,5 +36,14 @@ TEST(Unattached, ThoseWithOneReasonShareALine) {
                    "not running: sched/sched_process_exec: other fields"}));
 }
 
+TEST(Unattached, OfManyTheFirstAreNamed) {
+  std::vector<AttachOutcome> outcomes;
+  for (int i = 0; i < 30; ++i) outcomes.push_back({"lib" + std::to_string(i), false, "no symbols"});
+  const Lines lines = describe_unattached(outcomes);
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_TRUE(lines[0].starts_with("not running: lib0, lib1, ")) << lines[0];
+  EXPECT_TRUE(lines[0].ends_with(", lib23 and 6 more: no symbols")) << lines[0];
+}
+
 }  // namespace
 }  // namespace tracer::cli

@@ -31,6 +31,31 @@ std::string content_of(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
+TlsLibraries some_libraries() {
+  TlsLibraries libraries;
+  libraries.files = {{"/usr/bin/dockerd",
+                      "Go",
+                      true,
+                      false,
+                      "other_library",
+                      "no functions of it are known",
+                      0,
+                      0,
+                      {{400, "dockerd"}}},
+                     {"/usr/lib/libssl.so.3",
+                      "OpenSSL",
+                      false,
+                      true,
+                      "covered",
+                      "",
+                      9,
+                      10,
+                      {{811, "nginx"}, {812, "nginx"}, {99, "curl"}}}};
+  libraries.processes = 30;
+  libraries.unreadable = 2;
+  return libraries;
+}
+
 class Doctor : public testing::Test {
  protected:
   void SetUp() override {
@@ -62,7 +87,8 @@ class Doctor : public testing::Test {
                                  nobody,
                                  nullptr,
                                  output.get(),
-                                 talk});
+                                 talk,
+                                 tls_libraries_});
     text_ = content_of(out);
     said_ = content_of(err);
     return code;
@@ -70,6 +96,7 @@ class Doctor : public testing::Test {
   nlohmann::ordered_json json() const { return nlohmann::ordered_json::parse(text_); }
 
   Options options_;
+  std::function<TlsLibraries()> tls_libraries_;
   std::string text_, said_;
   bool probed_ = false;
 
@@ -79,6 +106,7 @@ class Doctor : public testing::Test {
 
 TEST_F(Doctor, JsonHasTheDocumentedShape) {
   options_.json = true;
+  tls_libraries_ = some_libraries;
   EXPECT_EQ(run(test::hardened_machine()), exit_ok);
   const auto document = json();
   EXPECT_EQ(document["schema_version"], doctor_schema_version);
@@ -86,6 +114,8 @@ TEST_F(Doctor, JsonHasTheDocumentedShape) {
   EXPECT_TRUE(document["degraded"]);
   EXPECT_EQ(document["plan"]["http"]["mechanism"], "tp_btf");
   EXPECT_GE(document["capabilities"].size(), 40U);
+  EXPECT_EQ(document["tls_libraries"][1]["processes"][2]["name"], "curl");
+  EXPECT_EQ(document["tls_processes"]["unreadable"], 2);
   const std::filesystem::path golden = TRACER_SOURCE_DIR "/tests/golden/doctor/report.json";
   if (std::getenv("TRACER_UPDATE_GOLDEN") != nullptr) {
     std::filesystem::create_directories(golden.parent_path());
@@ -104,12 +134,51 @@ TEST_F(Doctor, NothingIsDegradedWhereEverythingWorks) {
   EXPECT_FALSE(json()["degraded"]);
 }
 
+TEST_F(Doctor, TlsIsLookedForWhereHttpsIsAskedFor) {
+  tls_libraries_ = some_libraries;
+  EXPECT_EQ(run(test::hardened_machine()), exit_ok);
+  EXPECT_THAT(text_, HasSubstr("  covered      OpenSSL  /usr/lib/libssl.so.3 (replaced since it was loaded)\n"
+                               "                 of nginx (2 processes), curl 99\n"
+                               "  not covered  Go       /usr/bin/dockerd (in the program itself): no functions of it "
+                               "are known\n"
+                               "                 of dockerd 400\n"
+                               "  not looked at: 2 of 32 processes, whose mappings may not be read"));
+  options_.show = {Facet::http};
+  options_.show_given = true;
+  bool looked = false;
+  tls_libraries_ = [&] {
+    looked = true;
+    return TlsLibraries{};
+  };
+  EXPECT_EQ(run(test::hardened_machine()), exit_ok);
+  EXPECT_FALSE(looked);
+  options_.show = {Facet::https};
+  EXPECT_EQ(run(test::hardened_machine()), exit_ok);
+  EXPECT_TRUE(looked);
+  EXPECT_THAT(text_, HasSubstr("none was found"));
+}
+
+TEST_F(Doctor, AReportFromBeforeTlsWasLookedForIsReadToo) {
+  options_.json = true;
+  tls_libraries_ = some_libraries;
+  ASSERT_EQ(run(test::hardened_machine()), exit_ok);
+  auto document = json();
+  document.erase("tls_libraries");
+  document.erase("tls_processes");
+  put("report.json", document.dump());
+  options_.from_path = path("report.json");
+  EXPECT_EQ(run(test::hardened_machine()), exit_ok) << said_;
+  EXPECT_FALSE(json().contains("tls_libraries"));
+}
+
 TEST_F(Doctor, FromAReportPlansTheSameWithoutAskingTheMachine) {
   options_.json = true;
+  tls_libraries_ = some_libraries;
   ASSERT_EQ(run(test::hardened_machine()), exit_ok);
   const std::string first = text_;
   put("report.json", first);
   options_.from_path = path("report.json");
+  tls_libraries_ = [] { return TlsLibraries{}; };
   EXPECT_EQ(run(test::everything_supported()), exit_ok);
   EXPECT_FALSE(probed_);
   EXPECT_EQ(text_, first);
@@ -194,7 +263,12 @@ TEST_F(Doctor, BadReportsAreNamedAndHaveTheirExitCode) {
         Case{R"({"schema_version": "1.0"})", exit_error, "no capabilities"},
         Case{R"({"schema_version": "1.0", "capabilities": {}})", exit_error, "array"},
         Case{R"({"schema_version": "1.0", "capabilities": [{"name": "btf"}]})", exit_error,
-             "row 0 of the capability report has no known verdict"}}) {
+             "row 0 of the capability report has no known verdict"},
+        Case{R"({"schema_version": "1.0", "capabilities": [], "tls_libraries": {}})", exit_error, "not an array"},
+        Case{R"({"schema_version": "1.0", "capabilities": [], "tls_libraries": [7]})", exit_error,
+             "row 0 of tls_libraries is not an object"},
+        Case{R"({"schema_version": "1.0", "capabilities": [], "tls_libraries": [{"coverage": "covered"}]})", exit_error,
+             "row 0 of tls_libraries has no coverage or no processes"}}) {
     put("bad.json", bad.text);
     options_.from_path = path("bad.json");
     EXPECT_EQ(run({}), bad.code) << bad.text;
@@ -216,12 +290,12 @@ TEST(DoctorText, ThePlanIsATable) {
   EXPECT_EQ(plan_table(report, request),
             "  facet       ebpf          tracepoint    pcap          procfs\n"
             "  http        -             [tp_btf]      af_packet     -\n"
-            "  tls         -             -             -             -\n"
-            "  https       -             -             -             -\n"
+            "  tls         -             [tp_btf]      af_packet     -\n"
+            "  https       -             [tp_btf]      -             -\n"
             "  process     -             [tp_btf]      -             proc_events\n"
-            "  file        -             [tracefs]     -             -\n"
-            "  library     -             -             -             -\n"
-            "  crypto_api  -             -             -             -\n"
+            "  file        -             [tp_btf]      -             fanotify\n"
+            "  library     -             [tp_btf]      -             poll\n"
+            "  crypto_api  [uprobe]      -             -             -\n"
             "  connection  -             [tp_btf]      af_packet     sock_diag\n");
 }
 
@@ -229,12 +303,13 @@ TEST(DoctorText, SaysWhyNotAndWhatIsMissing) {
   DoctorReport report{"0", {"6.18", "", "Debian"}, test::hardened_machine(), {}};
   report.plan = make_plan(report.capabilities, {});
   const std::string text = doctor_text(report, {}, {});
-  EXPECT_THAT(text, HasSubstr("http, process, connection: tracepoint/tp_btf\n"
+  EXPECT_THAT(text, HasSubstr("http, tls, https, process, file, library, connection: tracepoint/tp_btf\n"
                               "  never in connection records: rtt_ms, tcp_state, retransmits\n"
                               "  not ebpf/fentry: not permitted: a policy forbids it\n"
                               "  not ebpf/kprobe: this kernel has no kprobes\n"
                               "  http, if that fails: tracepoint/raw_tp, tracepoint/syscall_tp, pcap/af_packet\n"));
-  EXPECT_THAT(text, HasSubstr("Not in this version: tls, https, library, crypto_api\n"));
+  EXPECT_THAT(text, HasSubstr("https, if that fails: tracepoint/raw_tp, tracepoint/syscall_tp\n"));
+  EXPECT_THAT(text, Not(HasSubstr("Not in this version")));
   EXPECT_THAT(text, HasSubstr("no  kprobe: this kernel has no kprobes\n"));
   EXPECT_THAT(text, HasSubstr("?   fentry: not permitted"));
   EXPECT_THAT(text, Not(HasSubstr("What could be done"))) << "nothing here has a fix";

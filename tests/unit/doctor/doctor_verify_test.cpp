@@ -55,7 +55,8 @@ class Blind final : public Backend {
 };
 
 TEST(Verify, ABackendThatSeesNothingIsFoundOut) {
-  const CapabilityReport report = test::everything_supported();
+  const CapabilityReport report =
+      test::with(test::everything_supported(), {Capability::uprobe, Verdict::unsupported, "no uprobes", {}});
   const BackendRow rows[] = {
       {BackendKind::ebpf, Mechanism::fentry,
        [](const OpenRequest&) -> Result<OpenedBackend> { return fail(Errc::not_supported, "verifier: no"); }},
@@ -66,7 +67,7 @@ TEST(Verify, ABackendThatSeesNothingIsFoundOut) {
          return opened;
        }}};
   PlanRequest plan;
-  plan.facets = {Facet::http, Facet::tls};
+  plan.facets = {Facet::http, Facet::https};
   OpenRequest how;
   how.report = &report;
   NoOwnership nobody;

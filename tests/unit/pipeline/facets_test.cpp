@@ -99,6 +99,102 @@ TEST(Facets, FilesAreToldWithFlagsAndResult) {
   EXPECT_EQ(world.records[1]->inferred, std::vector<std::string_view>{"file"});
 }
 
+// Counts how often the operating system is asked.
+class CountingOwnership final : public Ownership {
+ public:
+  std::size_t asked = 0;
+  std::optional<ProcessFacts> process(std::uint32_t tgid) override {
+    ++asked;
+    ProcessFacts facts;
+    facts.tgid = tgid;
+    facts.local_pid = tgid;
+    return facts;
+  }
+  std::vector<ProcessFacts> all_processes() override { return {}; }
+  FdAnswer descriptor(std::uint32_t, int) override { return {}; }
+  std::uint64_t network_namespace(std::uint32_t) override { return 0; }
+  std::vector<OwnedSocket> all_tcp_descriptors() override { return {}; }
+};
+
+// Takes files below /etc/ssl, which is also where relative paths lead; counts what it is asked.
+class CountingLookup final : public CryptoLookup {
+ public:
+  std::size_t looks = 0, ticks = 0, ticks_at_look = 0;
+  std::uint32_t pid = 0;
+  void tick() override { ++ticks; }
+  bool is_candidate(std::string_view path) const override { return path.starts_with("/etc/ssl/"); }
+  FileFinding look_into(const FileQuestion& question, bool) override {
+    ++looks;
+    pid = question.pid;
+    ticks_at_look = ticks;
+    FileFinding finding;
+    finding.path =
+        question.path.starts_with('/') ? std::string(question.path) : "/etc/ssl/" + std::string(question.path);
+    return finding;
+  }
+  std::optional<LibraryFinding> library(const FileQuestion&) override { return std::nullopt; }
+};
+
+struct WatchedFiles {
+  CountingOwnership ownership;
+  CountingLookup lookup;
+  World records;  // only keeps them
+  Pipeline pipeline;
+  explicit WatchedFiles(std::vector<std::string> patterns = {})
+      : pipeline(options(lookup, std::move(patterns)), Router({}), Timeline::of_monotonic(0), ownership, records,
+                 records) {}
+  static PipelineOptions options(CryptoLookup& lookup, std::vector<std::string> patterns) {
+    PipelineOptions options;
+    options.files = true;
+    options.crypto = &lookup;
+    options.file_patterns = std::move(patterns);
+    return options;
+  }
+  void open(std::uint64_t at_ns, std::uint32_t tgid, std::string_view path) {
+    FileOpened opened;
+    opened.path = path;
+    opened.uid = 33;
+    pipeline.on_event(Event{EventTime{at_ns}, {tgid, tgid}, opened});
+  }
+};
+
+TEST(Facets, NobodyIsAskedAboutOpensThatNobodyWants) {
+  WatchedFiles files;
+  for (std::uint32_t tgid = 100; tgid < 200; ++tgid) files.open(1 * ms, tgid, "/etc/passwd");
+  EXPECT_EQ(files.ownership.asked, 0U);
+  EXPECT_EQ(files.lookup.looks, 0U);
+  EXPECT_EQ(files.pipeline.counters().files_passed_over, 100U);
+  files.open(2 * ms, 100, "/etc/ssl/server.pem");
+  EXPECT_EQ(files.ownership.asked, 1U);
+  EXPECT_EQ(files.lookup.pid, 100U);
+  ASSERT_EQ(files.records.records.size(), 1U);
+  EXPECT_EQ(std::get<FileOpen>(files.records.records[0]->body).process->uid, 33U);
+}
+
+TEST(Facets, TheLookupHearsOfTimeBeforeItIsAsked) {
+  WatchedFiles files;
+  files.open(100 * ms, 100, "/etc/ssl/server.pem");
+  const std::size_t before = files.lookup.ticks;
+  for (std::uint64_t at = 101; at < 124; ++at) files.open(at * ms, 100, "/etc/ssl/server.pem");
+  EXPECT_EQ(files.lookup.ticks, before) << "25 ms are one tick";
+  files.lookup.ticks_at_look = 0;
+  files.open(10'000 * ms, 100, "/etc/ssl/server.pem");
+  EXPECT_GT(files.lookup.ticks_at_look, before) << "long after the open before";
+  const std::size_t then = files.lookup.ticks;
+  files.pipeline.advance(EventTime{10'030 * ms});
+  EXPECT_GT(files.lookup.ticks, then) << "time passes without events too";
+}
+
+TEST(Facets, ARelativePathIsResolvedInItsProcess) {
+  WatchedFiles files({"/etc/ssl/*.pem"});
+  files.open(1 * ms, 100, "server.pem");
+  EXPECT_EQ(files.lookup.pid, 100U);
+  files.open(1 * ms, 101, "notes.txt");
+  EXPECT_EQ(files.ownership.asked, 2U);
+  ASSERT_EQ(files.records.records.size(), 1U);
+  EXPECT_EQ(std::get<FileOpen>(files.records.records[0]->body).process->local_pid, 100U);
+}
+
 TEST(Facets, CountersMakeOneConnectionOfBothEndsAndAssertNoProtocol) {
   World world(counting());
   for (const FlowId flow : {client_flow, server_flow}) {

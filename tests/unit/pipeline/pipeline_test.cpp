@@ -204,6 +204,18 @@ TEST(Pipeline, LimitsAreKeptAndCounted) {
   EXPECT_EQ(end.lost[0].cause, "flow_limit");
 }
 
+TEST(Pipeline, AFlowThatWasEvictedAfterItsCloseMayBeSeenAgain) {
+  PipelineOptions options;
+  options.flows_max = 1;
+  World world(options);
+  world.send(1 * ms, client, opened(client_flow, Role::client));
+  world.send(2 * ms, 0, closed(client_flow));
+  world.send(3 * ms, server, opened(server_flow, Role::server));
+  world.send(4 * ms, client, opened(client_flow, Role::client));
+  world.pipeline.advance({1'000 * ms});  // past the linger time of the one before
+  EXPECT_EQ(world.pipeline.counters().flows_evicted, 2U);
+}
+
 TEST(Pipeline, LossesAreRecordsAtMostOncePerSecond) {
   World world;
   const auto losses = [&] {

@@ -44,8 +44,11 @@ Endpoint loopback(std::uint16_t port) {
   return Endpoint{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1}, port};
 }
 
-World::World(PipelineOptions options, Handover from)
-    : pipeline(std::move(options), make_router(), Timeline::of_monotonic(0), ownership, *this, *this, std::move(from)) {
+World::World(PipelineOptions options, Handover from) : World(std::move(options), make_router(), std::move(from)) {}
+
+World::World(PipelineOptions options, Routers routers, Handover from)
+    : pipeline(std::move(options), std::move(routers), Timeline::of_monotonic(0), ownership, *this, *this,
+               std::move(from)) {
   for (const auto& [tgid, comm] : {std::pair{Simulation::client_tgid, "client"}, {Simulation::server_tgid, "server"}}) {
     ownership.alive[tgid].tgid = tgid;
     ownership.alive[tgid].comm = comm;

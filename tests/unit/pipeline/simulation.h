@@ -33,6 +33,7 @@ struct FakeOwnership final : Ownership {
 class World : public VerdictSink, public RecordSink {
  public:
   explicit World(PipelineOptions options = {}, Handover from = {});
+  World(PipelineOptions options, Routers routers, Handover from);
   virtual ~World() = default;
 
   void set_verdict(FlowId flow, Direction direction, StreamVerdict verdict) override;

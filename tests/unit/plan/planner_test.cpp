@@ -275,6 +275,21 @@ TEST(Describe, OneLinePerFacetThatWasAskedFor) {
             "ebpf/kprobe: this kernel has no kprobes; tracepoint/tp_btf: no such program type)");
 }
 
+TEST(Describe, WhatIsTheSameOfSeveralIsSaidOnce) {
+  PlanRequest request;
+  request.facets = {Facet::http, Facet::tls, Facet::https};
+  const CapabilityReport hardened = hardened_machine();
+  EXPECT_EQ(describe(make_plan(hardened, request), hardened),
+            "http, tls, https: tracepoint/tp_btf (ebpf/fentry: not permitted: a policy forbids it; "
+            "ebpf/kprobe: this kernel has no kprobes)");
+  const CapabilityReport no_uprobes =
+      with(everything_supported(), {Capability::uprobe, Verdict::unsupported, "this kernel has no uprobes", {}});
+  EXPECT_EQ(describe(make_plan(no_uprobes, request), no_uprobes),
+            "http, tls: ebpf/fentry\n"
+            "https: not visible (ebpf/fentry, ebpf/kprobe, tracepoint/tp_btf, tracepoint/raw_tp, "
+            "tracepoint/syscall_tp: this kernel has no uprobes)");
+}
+
 TEST(Describe, NotVisibleEndsOnWhatToDo) {
   EXPECT_EQ(describe(make_plan(unprivileged_machine(), only_http), unprivileged_machine()),
             "http: not visible (needs CAP_BPF (or root)): sudo tracer");

@@ -70,12 +70,40 @@ TEST(Rungs, GoldenTableOfProcessAndFile) {
             "procfs/proc_events needs proc_events\n"
             "procfs/poll needs proc_mounted missing exit_code signal\n");
   EXPECT_EQ(table_of(Facet::file),
-            "tracepoint/tp_btf needs bpf_syscall btf tp_btf bpf_ring_buffer [not built into this version]\n"
-            "tracepoint/syscall_tp needs bpf_syscall perf_event_open tracefs syscall_tp [not built into this "
-            "version]\n"
+            "ebpf/fentry needs bpf_syscall btf fentry bpf_ring_buffer\n"
+            "ebpf/kprobe needs bpf_syscall btf perf_event_open kprobe raw_tp bpf_probe_read_kernel\n"
+            "tracepoint/tp_btf needs bpf_syscall btf tp_btf bpf_ring_buffer\n"
+            "tracepoint/raw_tp needs bpf_syscall btf raw_tp bpf_probe_read_kernel bpf_ring_buffer\n"
+            "tracepoint/syscall_tp needs bpf_syscall perf_event_open tracefs syscall_tp\n"
             "tracepoint/tracefs needs tracefs_instance\n"
-            "procfs/fanotify needs fanotify [not built into this version]\n"
-            "procfs/poll needs [not built into this version]\n");
+            "procfs/fanotify needs fanotify proc_mounted missing errno flags\n"
+            "procfs/poll needs proc_mounted missing errno\n");
+}
+
+TEST(Rungs, GoldenTableOfCryptography) {
+  EXPECT_EQ(table_of(Facet::tls),
+            "ebpf/fentry needs bpf_syscall btf fentry bpf_ring_buffer\n"
+            "ebpf/kprobe needs bpf_syscall btf perf_event_open kprobe raw_tp bpf_probe_read_kernel\n"
+            "tracepoint/tp_btf needs bpf_syscall btf tp_btf bpf_ring_buffer\n"
+            "tracepoint/raw_tp needs bpf_syscall btf raw_tp bpf_probe_read_kernel bpf_ring_buffer\n"
+            "tracepoint/syscall_tp needs bpf_syscall perf_event_open tracefs syscall_tp\n"
+            "pcap/af_packet needs packet_socket\n"
+            "procfs/sock_diag needs sock_diag [the socket table carries no payload]\n");
+  EXPECT_EQ(table_of(Facet::library),
+            "ebpf/fentry needs bpf_syscall btf fentry bpf_ring_buffer\n"
+            "ebpf/kprobe needs bpf_syscall btf perf_event_open kprobe raw_tp bpf_probe_read_kernel\n"
+            "tracepoint/tp_btf needs bpf_syscall btf tp_btf bpf_ring_buffer\n"
+            "tracepoint/raw_tp needs bpf_syscall btf raw_tp bpf_probe_read_kernel bpf_ring_buffer\n"
+            "tracepoint/syscall_tp needs bpf_syscall perf_event_open tracefs syscall_tp\n"
+            "procfs/poll needs proc_mounted\n");
+  EXPECT_EQ(table_of(Facet::crypto_api), "ebpf/uprobe needs bpf_syscall perf_event_open uprobe\n");
+  EXPECT_EQ(table_of(Facet::https),
+            "ebpf/fentry needs bpf_syscall btf fentry bpf_ring_buffer perf_event_open uprobe\n"
+            "ebpf/kprobe needs bpf_syscall btf perf_event_open kprobe raw_tp bpf_probe_read_kernel uprobe\n"
+            "tracepoint/tp_btf needs bpf_syscall btf tp_btf bpf_ring_buffer perf_event_open uprobe\n"
+            "tracepoint/raw_tp needs bpf_syscall btf raw_tp bpf_probe_read_kernel bpf_ring_buffer perf_event_open "
+            "uprobe\n"
+            "tracepoint/syscall_tp needs bpf_syscall perf_event_open tracefs syscall_tp uprobe\n");
 }
 
 // Each capability that a mechanism needs, taken away alone, moves every facet that rests on it to its next rung.

@@ -15,7 +15,8 @@ class EventLog final : public EventHandler {
  public:
   struct Entry {
     Event event;
-    std::string text, more_text;  // comm; executable
+    std::string text, more_text;  // comm; executable. Of a file or library: its path
+    std::string arguments{};
   };
   void on_event(const Event& event) override {
     Entry entry{event, {}, {}};
@@ -23,7 +24,10 @@ class EventLog final : public EventHandler {
     if (const auto* started = std::get_if<ProcessStarted>(&event.body)) {
       entry.text = started->comm;
       entry.more_text = started->executable;
+      entry.arguments = started->arguments;
     }
+    if (const auto* opened = std::get_if<FileOpened>(&event.body)) entry.text = opened->path;
+    if (const auto* mapped = std::get_if<LibraryMapped>(&event.body)) entry.text = mapped->path;
     entries.push_back(std::move(entry));
   }
   template <typename Body>

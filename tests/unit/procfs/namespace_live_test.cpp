@@ -8,6 +8,8 @@
 #include <cstring>
 
 #include "backends/procfs/ownership.h"
+#include "backends/procfs/process_scan.h"
+#include "tests/unit/procfs/event_log.h"
 #include "tests/unit/procfs/live_support.h"
 
 namespace tracer {
@@ -71,6 +73,30 @@ std::string as_first_process(bool with_own_proc, const std::function<std::string
       return body();
     });
   });
+}
+
+TEST(NamespaceLive, InAContainerAScanNamesProcessesByNumbersThatAreNobodys) {
+  const std::string said = as_first_process(true, []() -> std::string {
+    const WaitingChild child([] { return ""; });
+    ProcessScanOptions options;
+    options.facets = {Facet::process, Facet::library};
+    options.known = std::make_shared<procfs::ProcessCache>();
+    auto ownership = ProcOwnership::open({.processes = options.known});
+    auto opened = open_process_scan(options);
+    if (!ownership || !opened) return "cannot be opened";
+    EventLog log;
+    if (!drain_until(*opened->backend, log, [] { return true; })) return "does not end";
+    for (const auto* entry : log.all<ProcessStarted>()) {
+      const std::uint32_t tgid = entry->event.who.tgid;
+      if (tgid == child.pid()) return "told by a number of the wrong namespace";
+      const auto facts = (*ownership)->process(tgid);
+      if (!facts || facts->local_pid != child.pid()) continue;
+      return (*ownership)->local_pid(tgid) == child.pid() ? "" : "no local number";
+    }
+    return "the child is not told";
+  });
+  if (said == not_allowed) GTEST_SKIP() << "no pid namespaces here";
+  EXPECT_EQ(said, "");
 }
 
 TEST(NamespaceLive, WithTheProcOfAContainerNumbersAreTranslatedOnlyWhenLearned) {

@@ -7,6 +7,7 @@
 
 #include <thread>
 
+#include "backends/procfs/ownership.h"
 #include "backends/procfs/proc_events.h"
 #include "tests/unit/procfs/event_log.h"
 #include "tests/unit/procfs/live_support.h"
@@ -82,12 +83,17 @@ TEST_F(ProcEventsLive, TellsAnExecWithProgramAndParent) {
   if (child == 0) {
     ::dup2(hold[0], 0);
     ::close(hold[1]);
-    ::execl("/bin/cat", "cat", nullptr);
+    ::execl("/bin/cat", "cat", "-", "--", nullptr);
     ::_exit(99);
   }
   ::close(hold[0]);
   const auto pid = static_cast<std::uint32_t>(child);
   EXPECT_TRUE(drain_until(*opened_.backend, log_, [&] { return start_of(log_, pid) != nullptr; }));
+  // The same asked of the system, for backends that do not say it.
+  auto ownership = ProcOwnership::open({});
+  ASSERT_TRUE(ownership);
+  const auto asked = (*ownership)->arguments(pid, "cat");
+  const auto of_another = (*ownership)->arguments(pid, "dog");
   ::close(hold[1]);
   ASSERT_EQ(::waitpid(child, nullptr, 0), child);
   ASSERT_TRUE(drain_until_exit(pid));
@@ -95,6 +101,13 @@ TEST_F(ProcEventsLive, TellsAnExecWithProgramAndParent) {
   EXPECT_EQ(started->text, "cat");
   EXPECT_TRUE(started->more_text.ends_with("/cat")) << started->more_text;
   EXPECT_EQ(std::get<ProcessStarted>(started->event.body).parent_tgid, static_cast<std::uint32_t>(::getpid()));
+  using namespace std::string_literals;
+  EXPECT_EQ(started->arguments, "cat\0-\0--\0"s);
+  EXPECT_EQ(std::get<ProcessStarted>(started->event.body).gid, ::getgid());
+  ASSERT_TRUE(asked);
+  EXPECT_EQ(asked->text, "cat\0-\0--\0"s);
+  EXPECT_EQ(asked->gid, ::getgid());
+  EXPECT_FALSE(of_another);
   EXPECT_EQ(exit_of(log_, pid)->exit_code, 0);
 }
 

@@ -138,6 +138,17 @@ TEST_P(SocketOwnersLive, OfSeveralListenersNoneIsGuessed) {
   EXPECT_EQ(before.answer, Answer::unreadable);
 }
 
+// A server's master is alone with its listening socket until it makes its workers.
+TEST_P(SocketOwnersLive, AWorkerThatBeganAfterTheLastLookIsNotOverlooked) {
+  const Connection connection = connect_over(Loopback::ipv4);
+  Endpoint never = connection.client_end;
+  never.port = static_cast<std::uint16_t>(never.port == 1 ? 2 : 1);
+  ASSERT_TRUE(ask(connection.listening, never).inferred);
+  const WaitingChild worker([] { return std::string(); });
+  never.port = static_cast<std::uint16_t>(never.port + 2);
+  EXPECT_EQ(ask(connection.listening, never).answer, Answer::unreadable);
+}
+
 TEST_P(SocketOwnersLive, WhatIsNotHereIsNotHere) {
   Endpoint local, remote;
   local.address[15] = remote.address[15] = 1;

@@ -94,6 +94,7 @@ std::map<std::string, Names> documented_names(const std::map<std::string, Names>
   std::string section;
   for (std::string line; std::getline(file, line);) {
     if (line.starts_with("## ")) section = line.substr(3);
+    if (line.starts_with("### ")) section = line.substr(4);
     if (line.starts_with("| `")) sections[section].insert(line.substr(3, line.find('`', 3) - 3));
   }
   std::map<std::string, Names> events;
@@ -102,6 +103,14 @@ std::map<std::string, Names> documented_names(const std::map<std::string, Names>
     events[event].merge(Names(sections["Common fields"]));
     if (names.contains("connection_id")) events[event].merge(Names(sections["Flow fields"]));
     if (names.contains("pid")) events[event].merge(Names(sections["Process fields"]));
+    // Shapes that several records hold have a section of their own.
+    for (const std::string& name : names) {
+      const std::string last = name.substr(name.rfind('.') + 1);
+      const bool certificate = last == "certificate" || last == "certificates" || last == "client_certificates";
+      if (!certificate && last != "evidence") continue;
+      for (const std::string& row : sections[certificate ? "Certificates" : "Evidence"])
+        events[event].insert(name + '.' + row);
+    }
   }
   return events;
 }

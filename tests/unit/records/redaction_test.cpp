@@ -139,6 +139,47 @@ TEST(Redaction, Arguments) {
   EXPECT_EQ(argument("cat", "/home/alice/x"), "/home/USER/x");
   EXPECT_EQ(argument("ls", "--color=auto"), "--color=auto");
   EXPECT_EQ(argument("--no-password", "--verbose"), "--verbose");
+  EXPECT_EQ(argument("curl", "-ume:abc"), "-ume:REDACTED");
+  EXPECT_EQ(argument("curl", "--user=me:abc"), "--user=me:REDACTED");
+  EXPECT_EQ(argument("curl", "--user=me"), "--user=me");
+  EXPECT_EQ(argument("curl", "--proxy-user=me:abc"), "--proxy-user=me:REDACTED");
+  EXPECT_EQ(argument("-passin", "pass:abc"), "pass:REDACTED");
+  EXPECT_EQ(argument("-passin", "env:KEY_FILE"), "env:KEY_FILE");
+  EXPECT_EQ(argument("docker", "-ePGPASSWORD=abc"), "-ePGPASSWORD=REDACTED");
+  EXPECT_EQ(argument("java", "-Ddb.password=abc"), "-Ddb.password=REDACTED");
+  EXPECT_EQ(argument("--header", "Cookie: a=b"), "Cookie: REDACTED");
+  EXPECT_EQ(argument("curl", "-HX-Api-Key: abc"), "-HX-Api-Key: REDACTED");
+  EXPECT_EQ(argument("psql", "postgres://u:p@h/db"), "postgres://REDACTED@h/db");
+  EXPECT_EQ(argument("redis-cli", "redis://:p@h"), "redis://REDACTED@h");
+  EXPECT_EQ(argument("x", "jdbc:mysql://h/db?user=a&password=b"), "jdbc:mysql://h/db?user=a&password=REDACTED");
+  EXPECT_EQ(argument("-d", "user=a&password=b"), "user=a&password=REDACTED");
+  EXPECT_EQ(argument("x", "Server=a;Password=b;Port=1"), "Server=a;Password=REDACTED");
+  EXPECT_EQ(argument("x", "token=abc"), "token=REDACTED");
+  EXPECT_EQ(argument("git", "git@example.org:a/b"), "git@example.org:a/b");
+  EXPECT_EQ(argument("ssh", "me@example.org"), "me@example.org");
+  EXPECT_EQ(argument("mysqld", "--port=3306"), "--port=3306");
+  EXPECT_EQ(argument("x", ""), "");
+  for (const std::string_view option : {"-psk", "-K", "-storepass", "-keypass", "--oauth2-bearer", "--pin-value"}) {
+    EXPECT_EQ(argument(option, "deadbeef"), "REDACTED") << option;
+    EXPECT_EQ(argument("x", option), option);
+  }
+  for (const std::string_view kept : {"-passin", "-port", "-purpose", "-psk_identity", "-print0"})
+    EXPECT_EQ(argument("openssl", kept), kept);
+  EXPECT_EQ(argument("--cert", "me.pem:abc"), "me.pem:REDACTED");
+  EXPECT_EQ(argument("--cert", "me.pem"), "me.pem");
+  EXPECT_EQ(argument("--key", "server.key"), "server.key");
+  EXPECT_EQ(argument("--key", "1234"), "REDACTED");
+}
+
+TEST(Redaction, CommandLinesInsideArguments) {
+  EXPECT_EQ(argument("-c", "mysql -pabc -u root"), "mysql -pREDACTED -u root");
+  EXPECT_EQ(argument("-c", "curl -u me:abc http://h"), "curl -u me:REDACTED http://h");
+  EXPECT_EQ(argument("-c", "cmd --password abc --verbose"), "cmd --password REDACTED --verbose");
+  EXPECT_EQ(argument("-c", "PASSWORD=abc cmd -v"), "PASSWORD=REDACTED") << "which may be two words";
+  EXPECT_EQ(argument("-c", "sshpass  -p  abc ssh h"), "sshpass  -p  REDACTED ssh h");
+  EXPECT_EQ(argument("-c", "ls -l /home/alice"), "ls -l /home/USER");
+  EXPECT_EQ(argument("-c", "tar -c -f x.tar ."), "tar -c -f x.tar .");
+  EXPECT_EQ(argument("-H", "Authorization: Bearer -abc"), "Authorization: REDACTED");
 }
 
 // The lists that users read are the lists that are used.

@@ -114,6 +114,36 @@ inline Record typical_http() {
                         {"Accept-Ranges", "bytes"}}));
 }
 
+// Inside of TLS 1.3: which protocol was chosen is encrypted.
+inline Record https() {
+  Record record = http(request("GET", "/account?token=secret",
+                               {{"Host", "example.com"}, {"Authorization", "Bearer abcdef"}, {"Cookie", "id=1234"}}),
+                       response(200, "OK", {{"Set-Cookie", "id=5678; HttpOnly"}, {"Content-Length", "307200"}}));
+  auto& t = std::get<HttpTransaction>(record.body);
+  t.tls = std::make_shared<const HttpTls>(
+      HttpTls{"TLS 1.3", "TLS_AES_256_GCM_SHA384", "x25519", "example.com", std::nullopt});
+  record.backend = BackendKind::ebpf;
+  record.mechanism = Mechanism::uprobe;
+  record.missing = {"tls.alpn"};
+  return record;
+}
+
+// A library that never sees the socket.
+inline Record https_without_connection() {
+  Record record = http(request("GET", "/", {{"Host", "example.com"}}), response(204, "No Content", {}));
+  auto& t = std::get<HttpTransaction>(record.body);
+  t.tls = std::make_shared<const HttpTls>();
+  t.flow.client = {};
+  t.flow.server.endpoint.reset();
+  t.flow.observed_at = ObservedAt::server;
+  t.time_source = TimeSource::server;
+  record.backend = BackendKind::ebpf;
+  record.mechanism = Mechanism::uprobe;
+  record.missing = {"client.address",   "server.address", "client.process", "tls.version",
+                    "tls.cipher_suite", "tls.group",      "tls.sni",        "tls.alpn"};
+  return record;
+}
+
 inline Record incomplete_http() {
   Record record = http(request("POST", "/upload", {{"Host", "[::1]:9000"}, {"Content-Type", "text/plain"}}), {});
   auto& t = std::get<HttpTransaction>(record.body);
@@ -193,12 +223,74 @@ inline Record process_killed() {
   return record;
 }
 inline Record file_open() {
-  return about_process(
-      FileOpen{nullptr, "/home/alice/.ssh/id_rsa", open_flag_names(02000000 | 0100000 | (1U << 30U)), result_name(2)},
-      Mechanism::tracefs);
+  FileOpen open{nullptr, "/home/alice/.ssh/id_rsa", open_flag_names(02000000 | 0100000 | (1U << 30U)), result_name(2)};
+  open.error = 2;
+  open.finding.path = "/home/alice/.ssh/id_rsa";
+  open.finding.expected = "private_key";
+  open.finding.name_rule = "ssh-identity";
+  open.finding.not_seen_reason = "the process did not open it";
+  return about_process(std::move(open), Mechanism::tracefs);
 }
 inline Record file_opened() {
-  return about_process(FileOpen{nullptr, "/etc/ssl/openssl.cnf", {}, "success"}, Mechanism::tracefs);
+  FileOpen open{nullptr, "notes.key", {}, "success"};
+  open.finding.path = "/home/alice/notes.key";
+  open.finding.file_type = "unknown";
+  open.finding.expected = "private_key";
+  open.finding.name_rule = "key-extension";
+  open.finding.contents_seen = open.finding.contents_cut = true;
+  return about_process(std::move(open), Mechanism::tracefs);
+}
+inline CertificateFacts certificate() {
+  CertificateFacts facts;
+  facts.subject = facts.issuer = "CN=example.org,O=Example\\, Ltd";
+  facts.serial = "0fa2";
+  facts.names = {"DNS:example.org", "IP:2001:db8::1"};
+  facts.not_before = WallTime{noon_ns};
+  facts.key_type = "EC";
+  facts.key_bits = 256;
+  facts.curve = "P-256";
+  facts.signature_algorithm = "ecdsa-with-SHA256";
+  facts.sha256 = std::string(64, 'a');
+  facts.public_key_sha256 = std::string(64, 'b');
+  facts.self_issued = true;
+  facts.is_ca = false;
+  facts.names_left_out = 3;
+  return facts;
+}
+inline Record file_with_assets() {
+  FileOpen open{nullptr, "/etc/nginx/both.pem", open_flag_names(0), "success"};
+  open.error = 0;
+  open.preexisting = true;
+  open.finding.path = open.file;
+  open.finding.file_type = "private_key";
+  open.finding.name_rule = "pem-extension";
+  open.finding.contents_seen = true;
+  open.finding.assets_left_out = 1;
+  FileAsset one, key;
+  one.type = "certificate";
+  one.format = key.format = "PEM";
+  one.certificate = certificate();
+  one.evidence = {EvidenceKind::bytes, "PEM label CERTIFICATE", {}};
+  key.type = "private_key";
+  key.algorithm = "EC";
+  key.bits = 256;
+  key.curve = "P-256";
+  key.encrypted = false;
+  key.public_key_sha256 = std::string(64, 'b');
+  key.evidence = {EvidenceKind::bytes, "PEM label EC PRIVATE KEY", {}};
+  open.finding.assets = {std::move(one), std::move(key)};
+  return about_process(std::move(open), Mechanism::fanotify);
+}
+inline Record lib_load() {
+  LibLoad load;
+  load.library = "/usr/lib/x86_64-linux-gnu/libcrypto.so.3";
+  load.library_name = "libcrypto.so.3";
+  load.family = "OpenSSL";
+  load.version = "3.0.22";
+  load.preexisting = true;
+  load.evidence = {{EvidenceKind::path_rule, "libcrypto.so.3", "openssl-libcrypto"},
+                   {EvidenceKind::bytes, "OpenSSL 3.0.22", "openssl-libcrypto"}};
+  return about_process(std::move(load), Mechanism::poll);
 }
 
 inline Record trace_start() {
@@ -270,12 +362,16 @@ inline std::vector<Record> run() {
   std::vector<Record> records;
   records.push_back(trace_start());
   records.push_back(typical_http());
+  records.push_back(https());
+  records.push_back(https_without_connection());
   records.push_back(incomplete_http());
   records.push_back(connection());
   records.push_back(counted_connection());
   records.push_back(process_exec());
   records.push_back(file_open());
   records.push_back(file_opened());
+  records.push_back(file_with_assets());
+  records.push_back(lib_load());
   records.push_back(process_exit());
   records.push_back(process_killed());
   records.push_back(loss());
