@@ -296,6 +296,20 @@ bool is_live_only(const OptionRow& row) {
   return (row.section == Section::choice && row.name != "show") || std::ranges::find(others, row.name) != others.end();
 }
 
+std::span<const Facet> facets_with(const OptionRow& row) {
+  static constexpr std::array flows{Facet::http, Facet::https, Facet::tls, Facet::connection};
+  static constexpr std::array named{Facet::http, Facet::https, Facet::tls};
+  static constexpr std::array transactions{Facet::http, Facet::https};
+  static constexpr std::array libraries{Facet::library, Facet::crypto_api};
+  static constexpr std::array files{Facet::file};
+  if (row.name == "port" || row.name == "addr") return flows;
+  if (row.name == "host") return named;
+  if (row.name == "path" || row.name == "status") return transactions;
+  if (row.name == "library") return libraries;
+  if (row.name == "file") return files;
+  return {};
+}
+
 const OptionRow* find_option(std::string_view name) {
   const auto* row = std::ranges::find(rows, name, &OptionRow::name);
   return row == rows.end() ? nullptr : row;

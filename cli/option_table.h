@@ -27,6 +27,8 @@ struct OptionRow {
   Result<void> (*apply)(Options& options, std::string_view value);  // its error needs no option name or suggestion
 };
 [[nodiscard]] std::span<const OptionRow> option_rows();
+// The facets whose records can pass this filter: a file has no status. Empty: it is no filter, or fits records of each.
+[[nodiscard]] std::span<const Facet> facets_with(const OptionRow& row);
 [[nodiscard]] const OptionRow* find_option(std::string_view name);
 // Means nothing for a capture file: how to capture, and who the processes are.
 [[nodiscard]] bool is_live_only(const OptionRow& row);

@@ -64,13 +64,21 @@ std::unexpected<Error> unknown_option(Args args, std::string_view key) {
 
 std::string spelled(const OptionRow& row) { return "--" + std::string(row.name); }
 
+// "tracer", and the command that the option needs, if it means nothing without one.
+std::string program_for(const OptionRow& row) {
+  if (row.name == "file") return "tracer files ";
+  if (row.name == "library") return "tracer libs ";
+  return "tracer ";
+}
+
 std::string example_of(const OptionRow& row) {
-  return "tracer " + spelled(row) + (row.argument.empty() ? "" : " " + std::string(row.example));
+  return program_for(row) + spelled(row) + (row.argument.empty() ? "" : " " + std::string(row.example));
 }
 
 std::unexpected<Error> value_error(const OptionRow& row, const Error& error) {
-  const std::string better =
-      error.suggestion.empty() ? example_of(row) : "tracer " + spelled(row) + " " + shell_quoted(error.suggestion);
+  const std::string better = error.suggestion.empty()
+                                 ? example_of(row)
+                                 : program_for(row) + spelled(row) + " " + shell_quoted(error.suggestion);
   return usage_error("option '" + spelled(row) + "': " + error.context, better);
 }
 
@@ -223,6 +231,23 @@ Result<void> check_crypto(Options& options, std::span<const OptionRow* const> gi
   return {};
 }
 
+// A filter that lets no record pass of those that are shown would print nothing, which looks like an answer.
+Result<void> check_filters(const Options& options, std::span<const OptionRow* const> given) {
+  if (options.command == Command::doctor || options.command == Command::licenses) return {};
+  for (const OptionRow* row : given) {
+    const auto fitting = facets_with(*row);
+    const auto is_shown = [&](Facet facet) { return std::ranges::find(options.show, facet) != options.show.end(); };
+    if (fitting.empty() || std::ranges::any_of(fitting, is_shown)) continue;
+    std::string names;
+    for (const Facet facet : fitting) names += (names.empty() ? "" : ", ") + std::string(to_string(facet));
+    return usage_error(
+        "option '" + spelled(*row) + "' chooses among records of " + names + "; none of them is shown" +
+            (name_of(options.command).empty() ? "" : " by '" + std::string(name_of(options.command)) + "'"),
+        example_of(*row));
+  }
+  return {};
+}
+
 // What cannot be together, or not with the command.
 Result<void> check(Options& options, std::span<const OptionRow* const> given) {
   if (options.quiet && options.verbose) {
@@ -238,6 +263,7 @@ Result<void> check(Options& options, std::span<const OptionRow* const> given) {
   }
   if (auto checked = check_doctor(options, given); !checked) return checked;
   if (auto checked = check_crypto(options, given); !checked) return checked;
+  if (auto checked = check_filters(options, given); !checked) return checked;
   if (!options.interface.empty()) {
     if (options.backends.empty()) options.backends = {BackendKind::pcap};
     const bool by_packets = std::ranges::none_of(options.backends, [](BackendKind kind) {
@@ -268,6 +294,7 @@ Result<Options> interpret(Args args, const po::parsed_options& parsed, std::vect
     if (row == nullptr) return unknown_option(args, option.string_key);
     const std::string_view value = option.value.empty() ? std::string_view() : std::string_view(option.value.front());
     given.push_back(row);
+    if (row->name == "help" && options.command != Command::help) options.help_topic = name_of(options.command);
     if (auto applied = row->apply(options, value); !applied) return value_error(*row, applied.error());
     if (row->name == "help" || row->name == "version") return options;  // whatever else is wrong
   }
