@@ -8,6 +8,9 @@ namespace {
 
 // Late events are rare and not very late.
 constexpr std::size_t retired_max = 16;
+// On the wire every hole is declared in the end, also those that were given up for want of memory: as many as a capture
+// side keeps open in one direction, and to spare.
+constexpr std::size_t retired_patient_max = 128;
 
 // Takes [begin, end) out of the undeclared ones among `ranges`, putting `instead` in its place if given, and tells
 // `taken` of each piece.
@@ -99,7 +102,7 @@ void StreamObserver::jump_to(std::uint64_t offset, std::uint64_t floor, const St
 void StreamObserver::retire(Range range, const StreamEnvironment& environment) {
   range.cause = cause_of(range, environment);
   count(range, range.cause);
-  if (retired_.size() >= retired_max) retired_.erase(retired_.begin());
+  if (retired_.size() >= (patient ? retired_patient_max : retired_max)) retired_.erase(retired_.begin());
   retired_.push_back(range);
 }
 

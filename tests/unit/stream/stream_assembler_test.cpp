@@ -82,6 +82,26 @@ TEST_F(StreamAssemblerTest, BytesThatBothTellAreDeliveredOnceAndTheFirstWin) {
   EXPECT_EQ(environment.counters.duplicate_bytes, 6U);
 }
 
+// What the capture side says of a hole counts, also when nobody could wait for it: the sums of all connections are then
+// those of the trace.
+TEST_F(StreamAssemblerTest, HolesGivenUpForWantOfMemoryAreWhatIsSaidOfThemLater) {
+  constexpr std::uint64_t holes = 65;  // what is kept open on the wire, and one more
+  alone();
+  stream.observer(Observer::sender).patient = true;
+  environment.limits.total_bytes_held_max = 0;
+  stream.start(Observer::sender, 0);
+  for (std::uint64_t hole = 0; hole < holes; ++hole) tell(Observer::sender, hole * 2 + 1, "x");
+  EXPECT_EQ(environment.counters.held_limit_hits, holes);
+  const auto gap = [&](GapCause cause) {
+    return stream.observer(Observer::sender).ledger(environment).gaps[static_cast<std::size_t>(cause)];
+  };
+  EXPECT_EQ(gap(GapCause::not_captured), holes);
+  for (std::uint64_t hole = 0; hole < holes; ++hole) tell(Observer::sender, hole * 2, "", 1, GapCause::ring_full);
+  EXPECT_EQ(gap(GapCause::ring_full), holes);
+  EXPECT_EQ(gap(GapCause::not_captured), 0U);
+  expect_balanced(Observer::sender);
+}
+
 TEST_F(StreamAssemblerTest, OutOfOrderBytesWaitForTheHole) {
   alone();
   stream.start(Observer::sender, 0);
