@@ -1,5 +1,5 @@
 """Programs of a newer Debian than this machine's, and of an older: unpacked into the cache, run by their own loader and
-libraries.
+libraries. As a program it fetches them ahead of the tests, and says what cannot be had.
 
 The machine's dpkg knows nothing of them. Once they are there no network is used; TRACER_VM_OFFLINE=1 forbids it anyway.
 """
@@ -100,3 +100,15 @@ def newer_program(name):
 
 def older_program(name):
     return program_of(OLDER, name)
+
+
+def main():
+    for suite, programs in WANTED.items():
+        try:
+            program_of(suite, programs[0])
+        except Skip as reason:
+            print(reason)
+
+
+if __name__ == "__main__":
+    main()
