@@ -215,16 +215,28 @@ void ConnectionWatch::destroyed(std::span<const MeasuredSocket> sockets, EventTi
     const Payload payload = payload_of_destroyed(socket, Role::unknown, {});
     if (payload.tx_exact) remember_written({*facts.local, *facts.remote}, {payload.tx, payload.role});
   }
+  finish_waiting(at);
   for (const MeasuredSocket& socket : sockets) {
     const SocketFacts& facts = socket.listed.facts;
     if (!facts.local || !facts.remote || (!was_established(socket) && !flows_.contains(key_of(facts)))) continue;
-    if (ended_.erase(key_of(facts)) == 0) finish(socket, at);
+    if (ended_.erase(key_of(facts)) != 0) continue;
+    if (!finish(socket, at, waiting_.size() < options_.remembered_max)) waiting_.push_back({socket, at});
   }
 }
 
-void ConnectionWatch::finish(const MeasuredSocket& socket, EventTime at) {
+void ConnectionWatch::finish_waiting(EventTime at) {
+  std::erase_if(waiting_, [&](const Waiting& end) {
+    const SocketFacts& facts = end.socket.listed.facts;
+    if (!flows_.contains(key_of(facts))) return true;
+    const bool other_told = written_.contains({*facts.remote, *facts.local});
+    if (!other_told && at.ns - end.since.ns < options_.other_end_wait_ns) return false;
+    return finish(end.socket, at, false);
+  });
+}
+
+bool ConnectionWatch::finish(const MeasuredSocket& socket, EventTime at, bool may_wait) {
   Flow* flow = find_or_open(socket, at, false);
-  if (flow == nullptr) return;
+  if (flow == nullptr) return true;
   if (const auto left = questions_.now_at(flow->ends.first, flow->ends.second)) {
     const TcpState state = left->listed.facts.state;
     if (state == TcpState::time_wait || state == TcpState::fin_wait2) flow->remains.left_behind = state;
@@ -233,6 +245,7 @@ void ConnectionWatch::finish(const MeasuredSocket& socket, EventTime at) {
   Payload payload = payload_of_destroyed(socket, flow->role, flow->remains);
   if (!payload.rx_exact || payload.role == Role::unknown) {
     const auto other = other_end(flow->ends);
+    if (!other && may_wait && flow->ends.first.address == flow->ends.second.address) return false;
     if (other && payload.role == Role::unknown && other->role != Role::unknown) {
       const Role role = other->role == Role::client ? Role::server : Role::client;
       payload = payload_of_destroyed(socket, role, flow->remains);
@@ -250,6 +263,7 @@ void ConnectionWatch::finish(const MeasuredSocket& socket, EventTime at) {
   const Key key = key_of(socket.listed.facts);
   tell_closed(key, *flow, &payload, at);
   flows_.erase(key);
+  return true;
 }
 
 std::optional<ConnectionWatch::OtherEnd> ConnectionWatch::other_end(const Ends& ends) {

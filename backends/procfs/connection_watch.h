@@ -49,8 +49,9 @@ class EventQueue {
 
 struct ConnectionWatchOptions {
   std::uint64_t network_namespace = 0;
-  bool notices = true;                         // destroyed sockets are told: wait for the last word
-  std::uint64_t notice_wait_ns = 300'000'000;  // this long after a socket was missed in a list
+  bool notices = true;                            // destroyed sockets are told: wait for the last word
+  std::uint64_t notice_wait_ns = 300'000'000;     // this long after a socket was missed in a list
+  std::uint64_t other_end_wait_ns = 100'000'000;  // for the notice of the other end of a connection within the machine
   std::size_t connections_max = 65'536;
   std::size_t remembered_max = 8192;  // ended connections, for late notices and for the counts of the other end
 };
@@ -63,6 +64,8 @@ class ConnectionWatch {
   // The sockets of one list. What is not in it any more has ended, if the list is complete. The first list holds
   // connections from before.
   void look(std::span<const MeasuredSocket> sockets, bool complete, EventTime at);
+  // The kernel tells the ends of a connection by a work queue, in any order and apart: one whose own counters do not
+  // say whether a FIN is among them waits for the other end's. Also to be called without a socket, so that waits end.
   void destroyed(std::span<const MeasuredSocket> sockets, EventTime at);
   [[nodiscard]] std::size_t open() const { return flows_.size(); }
   [[nodiscard]] std::uint64_t over_limit() const { return over_limit_; }
@@ -93,7 +96,9 @@ class ConnectionWatch {
   void tell_bytes(Flow& flow, Direction direction, std::uint64_t count, EventTime at);
   void tell_measured(Flow& flow, const MeasuredSocket& socket, bool last, EventTime at);
   void tell_closed(const Key& key, const Flow& flow, const Payload* last, EventTime at);
-  void finish(const MeasuredSocket& socket, EventTime at);
+  // Answers false if it waits for the other end's notice.
+  bool finish(const MeasuredSocket& socket, EventTime at, bool may_wait);
+  void finish_waiting(EventTime at);
   [[nodiscard]] Role role_by_listeners(const Ends& ends) const;
   struct OtherEnd {
     std::uint64_t written = 0;
@@ -111,6 +116,11 @@ class ConnectionWatch {
   std::vector<Endpoint> listening_;
   std::map<Key, bool> ended_;  // without a notice so far
   std::deque<Key> ended_since_;
+  struct Waiting {
+    MeasuredSocket socket;
+    EventTime since;
+  };
+  std::vector<Waiting> waiting_;
   std::map<Ends, OtherEnd> written_;
   std::deque<Ends> written_since_;
   std::uint64_t looks_ = 0;

@@ -75,7 +75,12 @@ class ConnectionWatchTest : public testing::Test {
     watch.destroyed(std::vector{socket}, EventTime{at_ms * ms});
     events.hand_out(log, 1000);
   }
+  void nothing_destroyed(std::uint64_t at_ms) {
+    watch.destroyed({}, EventTime{at_ms * ms});
+    events.hand_out(log, 1000);
+  }
   [[nodiscard]] ToldFlow told() const { return told_of(log, at_port(40000), at_port(80)); }
+  [[nodiscard]] ToldFlow told_there() const { return told_of(log, at_port(80), at_port(40000)); }
 
   Questions questions;
   EventQueue events;
@@ -126,6 +131,48 @@ TEST_F(ConnectionWatchTest, AConnectionBetweenTwoLooksIsToldByItsNotice) {
   EXPECT_EQ(told().tx, 10u);
   EXPECT_EQ(told().owner, 42u);
   EXPECT_TRUE(told().inferred);
+  EXPECT_EQ(watch.open(), 0u);
+}
+
+// The other end of connection(): its counters alone do not say whether the one control byte is a SYN or a FIN.
+MeasuredSocket accepted(std::uint64_t cookie, std::uint64_t acked, std::uint64_t received) {
+  MeasuredSocket socket = connection(cookie, acked, received);
+  std::swap(socket.listed.facts.local, socket.listed.facts.remote);
+  --socket.counters->bytes_acked;
+  return socket;
+}
+
+TEST_F(ConnectionWatchTest, AnEndThatIsToldFirstWaitsForTheOther) {
+  look({}, 0);
+  destroyed(closed(accepted(2, 20, 10 + 1)), 50);
+  EXPECT_EQ(told_there().closed, 0);
+  destroyed(closed(connection(1, 10, 20 + 1)), 51);
+  EXPECT_EQ(told_there().closed, 1);
+  EXPECT_EQ(told_there().rx, 10u);
+  EXPECT_EQ(told_there().kernel_rx, 10u);
+  EXPECT_EQ(told_there().role, Role::server);
+  EXPECT_EQ(told().rx, 20u);
+  EXPECT_EQ(told().kernel_rx, 20u);
+  EXPECT_EQ(watch.open(), 0u);
+}
+
+TEST_F(ConnectionWatchTest, AnEndWhoseOtherIsNeverToldDoesNotWaitForLong) {
+  look({}, 0);
+  destroyed(closed(accepted(2, 20, 10)), 50);
+  nothing_destroyed(149);
+  EXPECT_EQ(told_there().closed, 0);
+  nothing_destroyed(150);
+  EXPECT_EQ(told_there().closed, 1);
+  EXPECT_EQ(told_there().tx, 20u);
+  EXPECT_FALSE(told_there().kernel_rx.has_value());
+  EXPECT_EQ(watch.open(), 0u);
+}
+
+TEST_F(ConnectionWatchTest, AnEndWhoseOtherIsElsewhereDoesNotWait) {
+  look({}, 0);
+  MeasuredSocket socket = closed(accepted(2, 20, 10));
+  socket.listed.facts.remote->address = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1};
+  destroyed(socket, 50);
   EXPECT_EQ(watch.open(), 0u);
 }
 
