@@ -149,6 +149,17 @@ TEST_P(SocketOwnersLive, AWorkerThatBeganAfterTheLastLookIsNotOverlooked) {
   EXPECT_EQ(ask(connection.listening, never).answer, Answer::unreadable);
 }
 
+// Everybody was asked after the connection was first met, and before the worker that takes it began.
+TEST_P(SocketOwnersLive, AWorkerThatBeganDuringTheConnectionIsNotOverlooked) {
+  const Connection connection = connect_over(Loopback::ipv4);
+  Endpoint never = connection.client_end;
+  never.port = static_cast<std::uint16_t>(never.port == 1 ? 2 : 1);
+  ASSERT_TRUE(ask(connection.listening, never).inferred);
+  const WaitingChild worker([] { return std::string(); });
+  ::usleep(20'000);  // without the connector processes are listed every now and then
+  EXPECT_EQ(ask(connection.listening, never).answer, Answer::unreadable);
+}
+
 TEST_P(SocketOwnersLive, WhatIsNotHereIsNotHere) {
   Endpoint local, remote;
   local.address[15] = remote.address[15] = 1;
