@@ -175,6 +175,10 @@ void DescriptorTracker::on_accept(const wire_fd& note, EventHandler& out) {
   }
   open_flow(note.header.flow, flow, Role::server, false, who_of(note.header), {note.header.at_ns}, out);
   if (flow.socket != 0) bind(note.header.flow, flow.socket);
+  if (flow.remote && !flow.local) {
+    if (half_known_.size() >= options_.sockets_max) half_known_.clear();
+    half_known_.emplace(*flow.remote, HalfKnown{note.header.flow, {note.header.at_ns}});
+  }
   if (!flow.local || !flow.remote)
     ask_later({{note.header.tgid, note.fd}, note.header.flow, who_of(note.header), {}, {}});
 }
@@ -212,6 +216,12 @@ bool DescriptorTracker::explain_unknown(const Question& question, const FdAnswer
   std::uint64_t flow = 0;
   if (const auto known = by_inode_.find(facts.inode); known != by_inode_.end()) flow = known->second;
   if (flow == 0 && facts.local && facts.remote) flow = flow_of(0, {*facts.local, *facts.remote});
+  if (flow == 0 && facts.local && facts.remote) {
+    if (const HalfKnown* accepted = half_known_from(*facts.remote)) {
+      flow = accepted->flow;
+      complete(flow, facts, question.since, out);
+    }
+  }
   if (flow == 0 && facts.state != TcpState::listen) {
     // Without its addresses a socket that is known already would become a second flow of the same connection.
     if (!facts.local || !facts.remote) return false;
@@ -251,6 +261,7 @@ void DescriptorTracker::give_up(const Question& question) {
 
 void DescriptorTracker::complete(std::uint64_t flow, const SocketFacts& facts, EventTime at, EventHandler& out) {
   Flow& known = flows_[flow];
+  forget_half_known(known, flow);
   known.local = facts.local;
   known.remote = facts.remote;
   known.inode = facts.inode;
@@ -273,6 +284,18 @@ std::uint64_t DescriptorTracker::flow_of(std::uint64_t socket, const Tuple& tupl
   return known != by_tuple_.end() ? known->second : 0;
 }
 
+const DescriptorTracker::HalfKnown* DescriptorTracker::half_known_from(const Endpoint& remote) const {
+  const auto [first, last] = half_known_.equal_range(remote);
+  return first != last && std::next(first) == last ? &first->second : nullptr;
+}
+
+void DescriptorTracker::forget_half_known(const Flow& flow, std::uint64_t id) {
+  if (!flow.remote) return;
+  const auto [first, last] = half_known_.equal_range(*flow.remote);
+  const auto at = std::find_if(first, last, [&](const auto& each) { return each.second.flow == id; });
+  if (at != last) half_known_.erase(at);
+}
+
 void DescriptorTracker::remember(std::uint64_t socket, const Socket& facts) {
   if (sockets_.size() >= options_.sockets_max) {
     ++sockets_forgotten_;
@@ -292,6 +315,12 @@ void DescriptorTracker::on_state(const wire_open& note, EventHandler& out) {
     if (note.old_state == raw(TcpState::syn_recv)) {
       remember(socket, {tuple.first, tuple.second, 0});
       unclaimed_.emplace(tuple.second, socket);
+      if (const HalfKnown* accepted = half_known_from(tuple.second)) {
+        if (accepted->accepted.ns < note.header.at_ns)
+          half_known_.erase(tuple.second);  // that peer is another connection now
+        else
+          complete(accepted->flow, {0, tuple.first, tuple.second, TcpState::established, 0, 0}, at, out);
+      }
       return;
     }
     const auto seen = sockets_.find(socket);
@@ -346,6 +375,7 @@ void DescriptorTracker::forget(std::uint64_t socket, std::uint64_t flow, Say say
   map_->remove_stream(flow);
   const auto known = flows_.find(flow);
   if (known == flows_.end()) return;
+  forget_half_known(known->second, flow);
   by_inode_.erase(known->second.inode);
   if (known->second.local && known->second.remote) {
     const auto same = by_tuple_.find({*known->second.local, *known->second.remote});

@@ -75,6 +75,12 @@ class DescriptorTracker final : public RecordFollower {
     Endpoint local, remote;
     std::uint64_t flow = 0;
   };
+  // An accepted flow of which only the peer is known: no change of its socket's state was told (a program that comes on
+  // top of another one is skipped; perf buffers keep the order of one CPU), and its descriptor was given away at once.
+  struct HalfKnown {
+    std::uint64_t flow = 0;
+    EventTime accepted;
+  };
   struct Question {
     wire_fd_key key{};
     std::uint64_t flow = 0;  // its flow, of which the addresses are wanted; 0: which flow it is
@@ -98,6 +104,9 @@ class DescriptorTracker final : public RecordFollower {
   void forget(std::uint64_t socket, std::uint64_t flow, Say say);
   void remember(std::uint64_t socket, const Socket& facts);
   [[nodiscard]] std::uint64_t flow_of(std::uint64_t socket, const Tuple& tuple);
+  // The one with this peer; null: none, or more than one.
+  [[nodiscard]] const HalfKnown* half_known_from(const Endpoint& remote) const;
+  void forget_half_known(const Flow& flow, std::uint64_t id);
   [[nodiscard]] std::uint64_t namespace_of(std::uint32_t tgid);
   // The accepted socket whose peer is `remote`, if that is certain.
   [[nodiscard]] std::uint64_t claim(const Endpoint& remote);
@@ -110,6 +119,7 @@ class DescriptorTracker final : public RecordFollower {
   std::unordered_map<std::uint64_t, Flow> flows_;
   std::unordered_map<std::uint64_t, Socket> sockets_;  // by kernel address
   std::multimap<Endpoint, std::uint64_t> unclaimed_;   // passive sockets nobody accepted yet, by peer
+  std::multimap<Endpoint, HalfKnown> half_known_;      // by peer
   std::map<Tuple, std::uint64_t> by_tuple_;            // flow of a tuple; the latest
   std::unordered_map<std::uint64_t, std::uint64_t> by_inode_;
   std::map<std::pair<std::uint32_t, int>, std::uint16_t> listener_ports_;

@@ -88,8 +88,10 @@ class DescriptorTrackerTest : public testing::Test {
   static constexpr std::uint64_t client_socket = 0xffff888000001000, server_socket = 0xffff888000002000;
   const Endpoint client_end = v4(1, 40000), server_end = v4(1, 80);
 
-  void state(std::uint64_t socket, const Endpoint& local, const Endpoint& remote, TcpState from, int to) {
+  void state(std::uint64_t socket, const Endpoint& local, const Endpoint& remote, TcpState from, int to,
+             std::uint64_t at_ns = 0) {
     wire_open note{};
+    note.header.at_ns = at_ns;
     note.header.kind = WIRE_STATE;
     note.header.flow = socket;
     put(note.local_address, note.local_port, local);
@@ -98,8 +100,9 @@ class DescriptorTrackerTest : public testing::Test {
     note.new_state = static_cast<std::uint8_t>(to);
     tracker.on_state(note, out);
   }
-  void state(std::uint64_t socket, const Endpoint& local, const Endpoint& remote, TcpState from, TcpState to) {
-    state(socket, local, remote, from, static_cast<int>(to));
+  void state(std::uint64_t socket, const Endpoint& local, const Endpoint& remote, TcpState from, TcpState to,
+             std::uint64_t at_ns = 0) {
+    state(socket, local, remote, from, static_cast<int>(to), at_ns);
   }
   wire_fd note_of(wire_fd_op op, std::uint64_t flow, std::uint32_t tgid, int fd) {
     wire_fd note{};
@@ -255,6 +258,47 @@ TEST_F(DescriptorTrackerTest, UnknownDescriptorOfAKnownConnectionJoinsIt) {
   ask(300, 4);
   EXPECT_EQ(out.all<FlowOpened>().size(), 1u);
   EXPECT_EQ((map.entries[{300, 4}].flow), 21u);
+}
+
+// A descriptor that was accepted and passed on at once, of a socket whose changes of state nobody told.
+TEST_F(DescriptorTrackerTest, UnknownDescriptorOfAnAcceptedFlowWithoutOwnAddressJoinsItByThePeer) {
+  accept(21, 200, 6, true);
+  EXPECT_FALSE(out.all<FlowOpened>()[0].local.has_value());
+  tracker.ask_again({3'000'000}, out);  // the descriptor is gone: nobody else to ask
+  ownership.answers[{300, 4}] = {FdKind::tcp, {55, server_end, client_end, TcpState::established, 4242, 0}};
+  ask(300, 4);
+  EXPECT_EQ(out.all<FlowOpened>().size(), 1u);
+  EXPECT_EQ((map.entries[{300, 4}].flow), 21u);
+  const auto updated = out.all<FlowUpdated>();
+  ASSERT_EQ(updated.size(), 1u);
+  EXPECT_EQ(updated[0].local, server_end);
+  EXPECT_EQ(updated[0].remote, client_end);
+}
+
+TEST_F(DescriptorTrackerTest, OfTwoAcceptedFlowsWithThePeerNoneIsGuessed) {
+  accept(21, 200, 6, true);
+  accept(22, 201, 6, true);
+  ownership.answers[{300, 4}] = {FdKind::tcp, {55, server_end, client_end, TcpState::established, 4242, 0}};
+  ask(300, 4);
+  EXPECT_EQ(out.all<FlowOpened>().size(), 3u);
+}
+
+TEST_F(DescriptorTrackerTest, AStateThatIsToldAfterItsAcceptCompletesIt) {
+  accept(21, 200, 6, true);
+  state(server_socket, server_end, client_end, TcpState::syn_recv, TcpState::established);
+  ASSERT_EQ(out.all<FlowUpdated>().size(), 1u);
+  EXPECT_EQ(out.all<FlowUpdated>()[0].local, server_end);
+  state(server_socket, Endpoint{}, Endpoint{}, TcpState::close, WIRE_STATE_DESTROYED);
+  ASSERT_EQ(out.all<FlowClosed>().size(), 1u);
+  EXPECT_EQ(out.all<FlowClosed>()[0].flow.value, 21u);
+}
+
+TEST_F(DescriptorTrackerTest, ALaterConnectionOfThePeerIsNotTheAcceptedOne) {
+  accept(21, 200, 6, true);
+  state(server_socket, server_end, client_end, TcpState::syn_recv, TcpState::established, 5'000'000);
+  ownership.answers[{300, 4}] = {FdKind::tcp, {55, server_end, client_end, TcpState::established, 4242, 0}};
+  ask(300, 4);
+  EXPECT_EQ(out.all<FlowOpened>().size(), 2u);
 }
 
 TEST_F(DescriptorTrackerTest, UnknownDescriptorWithoutAddressesIsAskedAgainAndBecomesNoSecondFlow) {
