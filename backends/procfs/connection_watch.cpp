@@ -192,7 +192,7 @@ void ConnectionWatch::look(std::span<const MeasuredSocket> sockets, bool complet
   if (!complete) return;
   for (auto it = flows_.begin(); it != flows_.end();) {
     Flow& flow = it->second;
-    if (flow.seen_in_look == looks_) {
+    if (flow.seen_in_look == looks_ || flow.waits) {
       ++it;
       continue;
     }
@@ -245,7 +245,10 @@ bool ConnectionWatch::finish(const MeasuredSocket& socket, EventTime at, bool ma
   Payload payload = payload_of_destroyed(socket, flow->role, flow->remains);
   if (!payload.rx_exact || payload.role == Role::unknown) {
     const auto other = other_end(flow->ends);
-    if (!other && may_wait && flow->ends.first.address == flow->ends.second.address) return false;
+    if (!other && may_wait && flow->ends.first.address == flow->ends.second.address) {
+      flow->waits = true;
+      return false;
+    }
     if (other && payload.role == Role::unknown && other->role != Role::unknown) {
       const Role role = other->role == Role::client ? Role::server : Role::client;
       payload = payload_of_destroyed(socket, role, flow->remains);

@@ -88,6 +88,7 @@ class ConnectionWatch {
     std::uint64_t seen_in_look = 0;
     std::optional<EventTime> missed_since;
     Remains remains;
+    bool waits = false;  // destroyed, its last word is in waiting_
   };
   [[nodiscard]] static Key key_of(const SocketFacts& socket);
   Flow* find_or_open(const MeasuredSocket& socket, EventTime at, bool from_before);

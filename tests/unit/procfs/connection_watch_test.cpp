@@ -168,6 +168,20 @@ TEST_F(ConnectionWatchTest, AnEndWhoseOtherIsNeverToldDoesNotWaitForLong) {
   EXPECT_EQ(watch.open(), 0u);
 }
 
+TEST_F(ConnectionWatchTest, ALookTakesNoLastWordFromAnEndThatWaits) {
+  look({}, 0);
+  look({accepted(2, 0, 0)}, 200);
+  look({}, 400);
+  MeasuredSocket reset = closed(accepted(2, 20, 10));
+  --reset.counters->bytes_acked;  // no FIN of its own was acknowledged: whether the other's came is not known
+  destroyed(reset, 650);
+  EXPECT_EQ(told_there().closed, 0);
+  look({}, 701);  // missed for longer than a notice is waited for
+  nothing_destroyed(1200);
+  EXPECT_EQ(told_there().closed, 1);
+  EXPECT_EQ(told_there().tx, 20u);
+}
+
 TEST_F(ConnectionWatchTest, AnEndWhoseOtherIsElsewhereDoesNotWait) {
   look({}, 0);
   MeasuredSocket socket = closed(accepted(2, 20, 10));
