@@ -22,6 +22,13 @@ Event event_at(EventTime at, ProcessRef who) {
 
 ProcessRef who_of(const wire_header& header) { return {header.tgid, header.tid}; }
 
+// The entry of that peer; end: there is none, or it is not certain which (two namespaces with the same peer).
+template <typename PerPeer>
+auto only_one_of(PerPeer& entries, const Endpoint& remote) {
+  const auto [first, last] = entries.equal_range(remote);
+  return first != last && std::next(first) == last ? first : entries.end();
+}
+
 }  // namespace
 
 void DescriptorTracker::open_flow(std::uint64_t id, const Flow& flow, Role role, bool preexisting, ProcessRef who,
@@ -109,10 +116,10 @@ void DescriptorTracker::on_connect(const wire_fd& note, EventHandler& out) {
 }
 
 std::uint64_t DescriptorTracker::claim(const Endpoint& remote) {
-  const auto [first, last] = unclaimed_.equal_range(remote);
-  if (first == last || std::next(first) != last) return 0;  // none, or two namespaces with the same peer
-  const std::uint64_t socket = first->second;
-  unclaimed_.erase(first);
+  const auto only = only_one_of(unclaimed_, remote);
+  if (only == unclaimed_.end()) return 0;
+  const std::uint64_t socket = only->second;
+  unclaimed_.erase(only);
   return socket;
 }
 
@@ -215,10 +222,10 @@ bool DescriptorTracker::explain_unknown(const Question& question, const FdAnswer
   const SocketFacts& facts = answer.socket;
   std::uint64_t flow = 0;
   if (const auto known = by_inode_.find(facts.inode); known != by_inode_.end()) flow = known->second;
-  if (flow == 0 && facts.local && facts.remote) flow = flow_of(0, {*facts.local, *facts.remote});
   if (flow == 0 && facts.local && facts.remote) {
-    if (const HalfKnown* accepted = half_known_from(*facts.remote)) {
-      flow = accepted->flow;
+    flow = flow_of(0, {*facts.local, *facts.remote});
+    if (const auto accepted = only_one_of(half_known_, *facts.remote); flow == 0 && accepted != half_known_.end()) {
+      flow = accepted->second.flow;
       complete(flow, facts, question.since, out);
     }
   }
@@ -264,7 +271,7 @@ void DescriptorTracker::complete(std::uint64_t flow, const SocketFacts& facts, E
   forget_half_known(known, flow);
   known.local = facts.local;
   known.remote = facts.remote;
-  known.inode = facts.inode;
+  if (facts.inode != 0) known.inode = facts.inode;  // a change of state does not tell it
   by_tuple_[{*facts.local, *facts.remote}] = flow;
   if (facts.inode != 0) by_inode_[facts.inode] = flow;
   if (const std::uint64_t socket = claim(*facts.remote); socket != 0) bind(flow, socket);
@@ -282,11 +289,6 @@ std::uint64_t DescriptorTracker::flow_of(std::uint64_t socket, const Tuple& tupl
     return seen->second.flow;
   const auto known = by_tuple_.find(tuple);
   return known != by_tuple_.end() ? known->second : 0;
-}
-
-const DescriptorTracker::HalfKnown* DescriptorTracker::half_known_from(const Endpoint& remote) const {
-  const auto [first, last] = half_known_.equal_range(remote);
-  return first != last && std::next(first) == last ? &first->second : nullptr;
 }
 
 void DescriptorTracker::forget_half_known(const Flow& flow, std::uint64_t id) {
@@ -315,11 +317,11 @@ void DescriptorTracker::on_state(const wire_open& note, EventHandler& out) {
     if (note.old_state == raw(TcpState::syn_recv)) {
       remember(socket, {tuple.first, tuple.second, 0});
       unclaimed_.emplace(tuple.second, socket);
-      if (const HalfKnown* accepted = half_known_from(tuple.second)) {
-        if (accepted->accepted.ns < note.header.at_ns)
-          half_known_.erase(tuple.second);  // that peer is another connection now
+      if (const auto accepted = only_one_of(half_known_, tuple.second); accepted != half_known_.end()) {
+        if (accepted->second.accepted.ns < note.header.at_ns)
+          half_known_.erase(accepted);  // that peer is another connection now
         else
-          complete(accepted->flow, {0, tuple.first, tuple.second, TcpState::established, 0, 0}, at, out);
+          complete(accepted->second.flow, {0, tuple.first, tuple.second, TcpState::established, 0, 0}, at, out);
       }
       return;
     }

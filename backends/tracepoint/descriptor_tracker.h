@@ -104,8 +104,6 @@ class DescriptorTracker final : public RecordFollower {
   void forget(std::uint64_t socket, std::uint64_t flow, Say say);
   void remember(std::uint64_t socket, const Socket& facts);
   [[nodiscard]] std::uint64_t flow_of(std::uint64_t socket, const Tuple& tuple);
-  // The one with this peer; null: none, or more than one.
-  [[nodiscard]] const HalfKnown* half_known_from(const Endpoint& remote) const;
   void forget_half_known(const Flow& flow, std::uint64_t id);
   [[nodiscard]] std::uint64_t namespace_of(std::uint32_t tgid);
   // The accepted socket whose peer is `remote`, if that is certain.

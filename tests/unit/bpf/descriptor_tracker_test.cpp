@@ -293,6 +293,16 @@ TEST_F(DescriptorTrackerTest, AStateThatIsToldAfterItsAcceptCompletesIt) {
   EXPECT_EQ(out.all<FlowClosed>()[0].flow.value, 21u);
 }
 
+TEST_F(DescriptorTrackerTest, AStateThatIsToldAfterItsAcceptLeavesTheInodeToForget) {
+  ownership.answers[{200, 6}] = {FdKind::tcp, {77, {}, {}, {}, 0, 0}};
+  accept(21, 200, 6, true);
+  state(server_socket, server_end, client_end, TcpState::syn_recv, TcpState::established);
+  state(server_socket, Endpoint{}, Endpoint{}, TcpState::close, WIRE_STATE_DESTROYED);
+  ownership.answers[{300, 4}] = {FdKind::tcp, {77, server_end, v4(1, 40001), TcpState::established, 4242, 0}};
+  ask(300, 4);  // another socket with the number
+  EXPECT_EQ(out.all<FlowOpened>().size(), 2u);
+}
+
 TEST_F(DescriptorTrackerTest, ALaterConnectionOfThePeerIsNotTheAcceptedOne) {
   accept(21, 200, 6, true);
   state(server_socket, server_end, client_end, TcpState::syn_recv, TcpState::established, 5'000'000);
