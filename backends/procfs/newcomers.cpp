@@ -99,10 +99,11 @@ bool Newcomers::note(std::uint32_t pid) {
   return true;
 }
 
-std::vector<std::uint32_t> Newcomers::pids() const {
+std::vector<std::uint32_t> Newcomers::pids(std::uint64_t since_ns) const {
   std::vector<std::uint32_t> found;
   const std::uint64_t now_ns = now_ns_();
   for (const Newcomer& newcomer : newcomers_) {
+    if (newcomer.began_ns < since_ns) break;
     if (newcomer.began_ns + limits_.new_process_ns_max >= now_ns) found.push_back(newcomer.pid);
   }
   return found;

@@ -34,8 +34,8 @@ class Newcomers {
   [[nodiscard]] int fd() const { return connector_ ? connector_->fd() : -1; }
   // Takes in what happened; without the connector, by listing /proc if that is due.
   void refresh();
-  // The youngest first.
-  [[nodiscard]] std::vector<std::uint32_t> pids() const;
+  // Those that began at `since_ns` or later, the youngest first.
+  [[nodiscard]] std::vector<std::uint32_t> pids(std::uint64_t since_ns = 0) const;
   // Who that is; asks /proc where nobody would have told of a change.
   [[nodiscard]] const ProcessFacts* facts(std::uint32_t pid);
   [[nodiscard]] std::uint64_t last_begin_ns() const { return last_begin_ns_; }

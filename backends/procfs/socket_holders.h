@@ -47,6 +47,8 @@ class SocketHolders {
   };
   // The next portion of the look at all processes. Stops early at a holder of `inode`, unless that is 0.
   [[nodiscard]] Scan scan(std::uint64_t since_ns, std::uint64_t inode, std::optional<std::uint32_t>& holder);
+  // When the last look at all processes that is over began; 0: none is.
+  [[nodiscard]] std::uint64_t complete_since_ns() const { return complete_since_ns_; }
   // Somebody could not be looked at during the last scan.
   [[nodiscard]] bool somebody_denied() const { return denied_; }
   void forget(std::uint32_t pid);

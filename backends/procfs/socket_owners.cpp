@@ -206,10 +206,9 @@ SocketOwner ProcSocketOwners::State::of_listener(const Endpoint& local, std::uin
   std::optional<std::uint32_t> nobody;
   if (holders.scan(std::max<std::uint64_t>(since_ns, 1), procfs::not_a_socket, nobody) != SocketHolders::Scan::complete)
     return answer(SocketOwner::Answer::not_yet);
-  // A worker that began after its place in that look was passed, or after the look, may have taken the connection.
-  if (newcomers.last_begin_ns() >= since_ns) {
-    for (const std::uint32_t pid : newcomers.pids()) (void)holders.look_at(pid, procfs::not_a_socket);
-  }
+  // A worker that began during that look or after it may have taken the connection.
+  for (const std::uint32_t pid : newcomers.pids(holders.complete_since_ns()))
+    (void)holders.look_at(pid, procfs::not_a_socket);
 
   std::vector<std::uint32_t> pids;
   for (const SocketFacts& socket : sockets) {

@@ -16,6 +16,12 @@ using Answer = SocketOwner::Answer;
 struct Means {
   bool sock_diag, proc_connector;
 };
+// Ends that no connection has.
+Endpoint with_another_port(Endpoint endpoint) {
+  endpoint.port = static_cast<std::uint16_t>(endpoint.port == 1 ? 2 : 1);
+  return endpoint;
+}
+
 class SocketOwnersLive : public testing::TestWithParam<Means> {
  protected:
   static constexpr int tries_max = 1000;  // 10 s
@@ -116,12 +122,10 @@ TEST_P(SocketOwnersLive, NotAcceptedYetIsNotYetAndTheListenerIsNoGuessWhileTheSo
 
 TEST_P(SocketOwnersLive, AConnectionThatWasNeverMetIsInferredFromItsOnlyListener) {
   Connection connection = connect_over(Loopback::ipv4);
-  const Endpoint nobody = connection.client_end;
   connection.client.reset();
   connection.server.reset();
   // The first question may have come before the socket.
-  Endpoint never = nobody;
-  never.port = static_cast<std::uint16_t>(never.port == 1 ? 2 : 1);
+  const Endpoint never = with_another_port(connection.client_end);
   EXPECT_EQ(owners_->owner(connection.listening, never).answer, Answer::not_yet);
   const SocketOwner owner = ask(connection.listening, never);
   EXPECT_EQ(owner.answer, Answer::found);
@@ -132,8 +136,7 @@ TEST_P(SocketOwnersLive, AConnectionThatWasNeverMetIsInferredFromItsOnlyListener
 TEST_P(SocketOwnersLive, OfSeveralListenersNoneIsGuessed) {
   const Connection connection = connect_over(Loopback::ipv4);
   const WaitingChild worker([] { return std::string(); });  // holds the listening socket too
-  Endpoint never = connection.client_end;
-  never.port = static_cast<std::uint16_t>(never.port == 1 ? 2 : 1);
+  const Endpoint never = with_another_port(connection.client_end);
   const SocketOwner before = ask(connection.listening, never);
   EXPECT_EQ(before.answer, Answer::unreadable);
 }
@@ -141,8 +144,7 @@ TEST_P(SocketOwnersLive, OfSeveralListenersNoneIsGuessed) {
 // A server's master is alone with its listening socket until it makes its workers.
 TEST_P(SocketOwnersLive, AWorkerThatBeganAfterTheLastLookIsNotOverlooked) {
   const Connection connection = connect_over(Loopback::ipv4);
-  Endpoint never = connection.client_end;
-  never.port = static_cast<std::uint16_t>(never.port == 1 ? 2 : 1);
+  Endpoint never = with_another_port(connection.client_end);
   ASSERT_TRUE(ask(connection.listening, never).inferred);
   const WaitingChild worker([] { return std::string(); });
   never.port = static_cast<std::uint16_t>(never.port + 2);
@@ -152,8 +154,7 @@ TEST_P(SocketOwnersLive, AWorkerThatBeganAfterTheLastLookIsNotOverlooked) {
 // Everybody was asked after the connection was first met, and before the worker that takes it began.
 TEST_P(SocketOwnersLive, AWorkerThatBeganDuringTheConnectionIsNotOverlooked) {
   const Connection connection = connect_over(Loopback::ipv4);
-  Endpoint never = connection.client_end;
-  never.port = static_cast<std::uint16_t>(never.port == 1 ? 2 : 1);
+  const Endpoint never = with_another_port(connection.client_end);
   ASSERT_TRUE(ask(connection.listening, never).inferred);
   const WaitingChild worker([] { return std::string(); });
   ::usleep(20'000);  // without the connector processes are listed every now and then
